@@ -1,0 +1,1 @@
+"""Conformal prediction when something is missing: the library of the book."""
