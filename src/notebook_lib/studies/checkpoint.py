@@ -1,0 +1,69 @@
+"""Checkpoints: finished replicates on disk, whole files or none."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+from notebook_lib import _checkout
+from notebook_lib.studies.study import Study
+
+Task = tuple[int, int]
+
+
+class Checkpoints:
+    """The finished replicates of one study, one file a batch.
+
+    A file is written under another name and then renamed, so that a killed run
+    leaves whole files only. Rows are JSON: floats come back bit for bit.
+
+    Parameters
+    ----------
+    study : Study
+        Its :attr:`~Study.key` names the folder.
+    folder : str or Path, optional
+        Parent folder; by default ``_build/checkpoints`` of the checkout, or of
+        the working folder outside one.
+    """
+
+    def __init__(self, study: Study, folder: str | Path | None = None):
+        if folder is None:
+            base = _checkout.find_root() or Path.cwd()
+            folder = base / "_build" / "checkpoints"
+        self.folder = Path(folder) / study.name / study.key
+
+    def read(self) -> dict[Task, list[dict]]:
+        """Return the rows of every finished replicate."""
+        done: dict[Task, list[dict]] = {}
+        for path in sorted(self.folder.glob("batch-*.json")):
+            for entry in json.loads(path.read_text(encoding="utf-8")):
+                done[entry["scenario"], entry["replicate"]] = entry["rows"]
+        return done
+
+    def write(self, results: list[tuple[Task, list[dict]]]) -> None:
+        """Store a batch of finished replicates."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        entries = [
+            {"scenario": task[0], "replicate": task[1], "rows": rows}
+            for task, rows in results
+        ]
+        first = results[0][0]
+        name = f"batch-{first[0]:05d}-{first[1]:07d}-{uuid.uuid4().hex[:8]}.json"
+        partial = self.folder / (name + ".part")
+        with partial.open("w", encoding="utf-8") as out:
+            json.dump(entries, out)
+            out.flush()
+            os.fsync(out.fileno())
+        partial.replace(self.folder / name)
+
+    def clear(self) -> None:
+        """Remove the checkpoints of this study and version."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def clear_checkpoints(study: Study, folder: str | Path | None = None) -> None:
+    """Remove the checkpoints of a study once its result is stored."""
+    Checkpoints(study, folder).clear()

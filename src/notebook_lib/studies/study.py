@@ -1,0 +1,135 @@
+"""What a Monte-Carlo study is: a grid, one replicate, and its seeds."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+RESERVED = ("scenario", "replicate", "error")
+
+Replicate = Callable[[dict, np.random.Generator], "list[dict]"]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A Monte-Carlo study, fixed before it runs.
+
+    Parameters
+    ----------
+    name : str
+        Letters, digits, ``-`` and ``_``; names the stored result.
+    scenarios : DataFrame or sequence of dict
+        The grid: one row (dict) for each scenario.
+    replicate : callable
+        ``replicate(scenario: dict, rng: numpy.random.Generator) -> list of dict``:
+        one tidy row per method or measure. A module-level function, so that
+        worker processes can import it.
+    n_replicates : int
+        Replicates of each scenario at paper scale.
+    seed : int
+        Replicate ``r`` of scenario ``s`` draws from
+        ``SeedSequence(seed, spawn_key=(s, r))``: its numbers do not depend on
+        batches, workers or order.
+    description, document : str
+        One sentence, and the source document or chapter.
+    summarise : callable, optional
+        Maps the frame of rows to the frame that is stored, for studies whose
+        rows are too many to keep (see :func:`notebook_lib.studies.aggregate`).
+    version : str
+        Change it when the computation changes elsewhere than in the replicate's
+        module, so that old checkpoints are not resumed.
+    """
+
+    name: str
+    scenarios: Sequence[Mapping[str, Any]]
+    replicate: Replicate
+    n_replicates: int
+    seed: int
+    description: str = ""
+    document: str = ""
+    summarise: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+    version: str = "1"
+
+    def __post_init__(self):
+        if not self.name or not self.name.replace("-", "").replace("_", "").isalnum():
+            raise ValueError(
+                f"name must be letters, digits, - and _, not {self.name!r}"
+            )
+        if self.n_replicates < 1:
+            raise ValueError(
+                f"n_replicates must be at least 1, not {self.n_replicates}"
+            )
+        if self.seed < 0:
+            raise ValueError(f"seed must be 0 or more, not {self.seed}")
+        object.__setattr__(self, "scenarios", _as_scenarios(self.scenarios))
+
+    @property
+    def key(self) -> str:
+        """Hash of all that the numbers depend on, as far as it can be known.
+
+        Name, grid, seed, ``version`` and the source of the replicate's module:
+        a changed study does not resume from the checkpoints of the old one. The
+        number of replicates is left out: a longer study extends a shorter one.
+        """
+        grid = json.dumps(self.scenarios, sort_keys=True, default=str)
+        parts = (self.name, grid, str(self.seed), self.version, self._source())
+        return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:16]
+
+    def _source(self) -> str:
+        """Source of the replicate's module; of the function alone if typed in."""
+        for thing in (inspect.getmodule(self.replicate), self.replicate):
+            try:
+                return inspect.getsource(thing)
+            except (OSError, TypeError):
+                continue
+        return getattr(self.replicate, "__qualname__", repr(type(self.replicate)))
+
+    def rng(self, scenario: int, replicate: int) -> np.random.Generator:
+        """Return the generator of one replicate of one scenario."""
+        key = (scenario, replicate)
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
+
+
+def _as_scenarios(scenarios) -> tuple[dict, ...]:
+    if isinstance(scenarios, pd.DataFrame):
+        scenarios = scenarios.to_dict("records")
+    rows = tuple({k: plain(v) for k, v in dict(row).items()} for row in scenarios)
+    if not rows:
+        raise ValueError("scenarios is empty: give at least one row (it may be {})")
+    for row in rows:
+        taken = [name for name in row if name in RESERVED]
+        if taken:
+            raise ValueError(f"a scenario may not have a column named {taken[0]!r}")
+    return rows
+
+
+def plain(value: Any) -> Any:
+    """Turn numpy scalars into Python's, tuples into lists; leave the rest."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    return value
+
+
+def grid(**axes: Sequence[Any]) -> list[dict]:
+    """Return the full factorial grid, the last axis varying fastest.
+
+    Examples
+    --------
+    >>> grid(delta=[0, 2], K=[2, 3])[1]
+    {'delta': 0, 'K': 3}
+    """
+    rows: list[dict] = [{}]
+    for name, levels in axes.items():
+        rows = [{**row, name: level} for row in rows for level in levels]
+    return rows
