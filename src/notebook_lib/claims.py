@@ -549,6 +549,28 @@ def load_claims() -> pd.DataFrame:
     return pd.read_csv(path, dtype=str, keep_default_na=False)
 
 
+def load_published(chapter: str) -> pd.DataFrame:
+    """Return the numbers that a document prints (``data/published``).
+
+    Parameters
+    ----------
+    chapter : str
+        Its number or name, e.g. ``"05"`` or ``"05_missing_outcomes"``.
+
+    Returns
+    -------
+    DataFrame
+        ``source``, ``table``, ``setting``, ``row``, ``method``, ``metric``,
+        ``value``.
+    """
+    folder = _checkout.data_folder() / "published"
+    path = folder / f"{chapter[:2]}_published.csv"
+    if not path.is_file():
+        there = ", ".join(sorted(p.name[:2] for p in folder.glob("*_published.csv")))
+        raise ValueError(f"no published numbers for chapter {chapter!r}; for {there}")
+    return pd.read_csv(path)
+
+
 def collect(folder: str | Path) -> pd.DataFrame:
     """Read the verdicts out of the executed notebooks of a folder.
 
