@@ -103,8 +103,10 @@ def is_submask(a, b):
 
     Examples
     --------
-    >>> is_submask([False, True], [True, True]), is_submask([True, False], [False, True])
-    (True, False)
+    >>> is_submask([False, True], [True, True])
+    True
+    >>> is_submask([[True, False], [False, False]], [False, True])
+    array([False,  True])
     """
     a, b = np.asarray(a, dtype=bool), np.asarray(b, dtype=bool)
     inside = ~(a & ~b).any(axis=-1)

@@ -287,35 +287,49 @@ def _many_distributions(scores, weights, level, infinity, tol):
     rows = np.broadcast_shapes(
         scores.shape[:-1], weights.shape[:-1], level.shape, infinity.shape
     )
-    (m,) = rows
-    scores = np.broadcast_to(scores, (m, n)) if scores.ndim == 2 else scores
-    weights = np.broadcast_to(weights, (m, n))
     level, infinity = np.broadcast_to(level, rows), np.broadcast_to(infinity, rows)
-    shared = scores.ndim == 1
-    if shared:
+    weights = np.broadcast_to(weights, (*rows, n))
+    if scores.ndim == 1:
+        # One sort serves all rows.
         order = np.argsort(scores, kind="stable")
-        scores = np.append(scores[order], np.inf)
-    answer = np.empty(m)
+        scores, weights = scores[order], _Columns(weights, order)
+    else:
+        scores = np.broadcast_to(scores, (*rows, n))
+    answer = np.empty(rows)
     step = max(1, _BLOCK // max(n, 1))
-    for start in range(0, m, step):
-        block = slice(start, start + step)
-        if shared:
-            mass = np.cumsum(weights[block][:, order], axis=1)
-        else:
-            order = np.argsort(scores[block], axis=1, kind="stable")
-            mass = np.cumsum(np.take_along_axis(weights[block], order, 1), axis=1)
-        finite = mass[:, -1] if n else np.zeros(len(mass))
-        total = finite + infinity[block]
-        wanted = level[block] * total - tol * total
-        at = (mass < wanted[:, None]).sum(axis=1)
-        if shared:
-            found = scores[at]
-        else:
-            inside = np.take_along_axis(order, np.minimum(at, n - 1)[:, None], 1)
-            found = np.take_along_axis(scores[block], inside, 1)[:, 0]
-            found = np.where(at < n, found, np.inf)
-        answer[block] = np.where(total > 0, found, np.inf)
+    for start in range(0, rows[0], step):
+        part = slice(start, start + step)
+        atoms, masses = scores, weights[part]
+        if scores.ndim == 2:
+            order = np.argsort(scores[part], axis=1, kind="stable")
+            atoms = np.take_along_axis(scores[part], order, axis=1)
+            masses = np.take_along_axis(masses, order, axis=1)
+        answer[part] = _first_reached(atoms, masses, level[part], infinity[part], tol)
     return np.where(level <= 0, -np.inf, answer)
+
+
+class _Columns:
+    """Columns of a table in another order, taken only for the rows asked for."""
+
+    def __init__(self, table, order):
+        self.table, self.order = table, order
+
+    def __getitem__(self, rows):
+        return self.table[rows][:, self.order]
+
+
+def _first_reached(atoms, masses, level, infinity, tol):
+    """First sorted atom whose cumulative mass reaches the level, row by row."""
+    mass = np.cumsum(masses, axis=1)
+    finite = mass[:, -1] if mass.shape[1] else np.zeros(len(mass))
+    total = finite + infinity
+    at = (mass < (level * total - tol * total)[:, None]).sum(axis=1)
+    if atoms.ndim == 1:
+        found = np.append(atoms, np.inf)[at]
+    else:
+        padded = np.column_stack([atoms, np.full(len(atoms), np.inf)])
+        found = np.take_along_axis(padded, at[:, None], axis=1)[:, 0]
+    return np.where(total > 0, found, np.inf)
 
 
 def weighted_conformal_quantile(scores, weights, test_weights, alpha, *, tol=1e-12):

@@ -1,0 +1,1 @@
+"""Naive versions, straight from the definitions: slow, and plain enough to trust."""
