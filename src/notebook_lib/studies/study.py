@@ -5,14 +5,21 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 RESERVED = ("scenario", "replicate", "error")
+
+_LIBRARY = __name__.partition(".")[0]
+#: Running and storing a study does not change its numbers.
+_MACHINERY = tuple(f"{_LIBRARY}.studies.{m}" for m in ("study", "runner", "store"))
 
 Replicate = Callable[[dict, np.random.Generator], "list[dict]"]
 
@@ -70,31 +77,63 @@ class Study:
             raise ValueError(f"seed must be 0 or more, not {self.seed}")
         object.__setattr__(self, "scenarios", _as_scenarios(self.scenarios))
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Hash of all that the numbers depend on, as far as it can be known.
 
-        Name, grid, seed, ``version`` and the source of the replicate's module:
-        a changed study does not resume from the checkpoints of the old one. The
-        number of replicates is left out: a longer study extends a shorter one.
+        Name, grid, seed, ``version``, and the source of the replicate and of
+        every module of this library that it uses: a changed study does not
+        resume from the checkpoints of the old one. The number of replicates is
+        left out: a longer study extends a shorter one.
         """
-        grid = json.dumps(self.scenarios, sort_keys=True, default=str)
-        parts = (self.name, grid, str(self.seed), self.version, self._source())
-        return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:16]
-
-    def _source(self) -> str:
-        """Source of the replicate's module; of the function alone if typed in."""
-        for thing in (inspect.getmodule(self.replicate), self.replicate):
-            try:
-                return inspect.getsource(thing)
-            except (OSError, TypeError):
-                continue
-        return getattr(self.replicate, "__qualname__", repr(type(self.replicate)))
+        scenarios = json.dumps(self.scenarios, sort_keys=True, default=str)
+        parts = (self.name, scenarios, str(self.seed), self.version)
+        code = source_of(self.replicate)
+        return hashlib.sha256("\x00".join(parts + code).encode()).hexdigest()[:16]
 
     def rng(self, scenario: int, replicate: int) -> np.random.Generator:
         """Return the generator of one replicate of one scenario."""
         key = (scenario, replicate)
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
+
+
+def source_of(function: Callable) -> tuple[str, ...]:
+    """Return the sources that a function's results depend on.
+
+    Its own module (or its own text, if it was typed in) and the modules of this
+    library that are reached from there; arguments bound by ``partial`` count too.
+    """
+    bound = ()
+    while isinstance(function, partial):
+        bound += (repr(function.args), repr(sorted(function.keywords.items())))
+        function = function.func
+    module = sys.modules.get(getattr(function, "__module__", None) or "")
+    if module is None or getattr(module, "__file__", None) is None:
+        return (*bound, _text(function))
+    reached: dict[str, ModuleType] = {}
+    _reach(module, reached)
+    return (*bound, *(_text(reached[name]) for name in sorted(reached)))
+
+
+def _reach(module: ModuleType, reached: dict[str, ModuleType]) -> None:
+    """Collect a module and the modules of this library that its names live in."""
+    reached[module.__name__] = module
+    for value in vars(module).values():
+        name = value.__name__ if isinstance(value, ModuleType) else _home(value)
+        ours = name.startswith(_LIBRARY + ".") and not name.startswith(_MACHINERY)
+        if ours and name not in reached and name in sys.modules:
+            _reach(sys.modules[name], reached)
+
+
+def _home(value: Any) -> str:
+    return getattr(value, "__module__", None) or ""
+
+
+def _text(thing: Any) -> str:
+    try:
+        return inspect.getsource(thing)
+    except (OSError, TypeError):
+        return getattr(thing, "__qualname__", type(thing).__qualname__)
 
 
 def _as_scenarios(scenarios) -> tuple[dict, ...]:

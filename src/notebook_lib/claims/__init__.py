@@ -1,0 +1,57 @@
+"""Claims: one call checks one statement of a source document and records it.
+
+Every statement that the book checks has an id in ``data/claims.csv``. A chapter
+calls :func:`check` (or :func:`differs`, :func:`not_attempted`) in the cell that
+computes the evidence. The call displays one output that carries the record, so
+the verdict lives in the executed notebook and nowhere else: :func:`ledger` reads
+the records back. No verdict without a run.
+
+Recorded numbers are rounded to 6 significant digits, and those below 1e-9 to
+zero, so that two machines write the same bytes; a failure shows them in full.
+"""
+
+from notebook_lib.claims.calls import check, differs, not_attempted
+from notebook_lib.claims.criteria import ClaimFailed
+from notebook_lib.claims.ledger import (
+    collect,
+    combine,
+    ledger,
+    load_claims,
+    load_published,
+    problems,
+    summary,
+)
+from notebook_lib.claims.record import (
+    DIFFERS,
+    MIME,
+    NOT_ATTEMPTED,
+    REPRODUCED,
+    SCALES,
+    VERDICTS,
+    Record,
+    quantise,
+    show,
+)
+
+__all__ = [
+    "DIFFERS",
+    "MIME",
+    "NOT_ATTEMPTED",
+    "REPRODUCED",
+    "SCALES",
+    "VERDICTS",
+    "ClaimFailed",
+    "Record",
+    "check",
+    "collect",
+    "combine",
+    "differs",
+    "ledger",
+    "load_claims",
+    "load_published",
+    "not_attempted",
+    "problems",
+    "quantise",
+    "show",
+    "summary",
+]

@@ -1,0 +1,84 @@
+"""Show a verdict once: a notebook output that carries it, or a printed line."""
+
+from __future__ import annotations
+
+import html
+import numbers
+from dataclasses import asdict
+
+from notebook_lib.claims.record import MIME, Record, show
+
+
+def emit(record: Record) -> Record:
+    """Display the record once, in a notebook; print it elsewhere."""
+    if _in_notebook():
+        from IPython.display import display
+
+        bundle = {
+            MIME: {**asdict(record), "anchor": record.anchor},
+            "text/html": _html(record),
+            "text/plain": _plain(record),
+        }
+        display(bundle, raw=True)
+    else:
+        print(_plain(record))
+    return _Quiet(**asdict(record))
+
+
+class _Quiet(Record):
+    """A record that shows nothing when it ends a cell (it was displayed)."""
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return {}
+
+    def _ipython_display_(self):
+        return None
+
+
+def _in_notebook() -> bool:
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return False
+    shell = get_ipython()
+    return shell is not None and getattr(shell, "kernel", None) is not None
+
+
+def _numbers(record: Record) -> list[str]:
+    said = []
+    if record.observed is not None:
+        error = f" ({record.mc_error:.2g})" if _positive(record.mc_error) else ""
+        which = f" (the tightest of {record.n_values})"
+        tightest = which if record.n_values > 1 else ""
+        said.append(f"observed {show(record.observed)}{error}{tightest}")
+    if record.expected:
+        said.append(f"expected {record.expected}")
+    if record.published is not None:
+        error = record.published_error
+        error = f" ({error:.2g})" if _positive(error) else ""
+        said.append(f"published {show(record.published)}{error}")
+    return said
+
+
+def _positive(value) -> bool:
+    return isinstance(value, numbers.Real) and value > 0
+
+
+def _plain(record: Record) -> str:
+    part = f" ({record.part})" if record.part else ""
+    head = f"claim {record.id}{part}, {record.scale} scale: {record.verdict}"
+    said = _numbers(record) + [w for w in (record.why, record.note) if w]
+    return head + ("; " + "; ".join(said) if said else "")
+
+
+def _html(record: Record) -> str:
+    kind = record.verdict.replace(" ", "-")
+    part = f" <em>{html.escape(record.part)}</em>" if record.part else ""
+    said = _numbers(record) + [w for w in (record.why, record.note) if w]
+    return (
+        f'<div class="claim claim-{kind}" id="{record.anchor}">'
+        f'<span class="claim-id">{html.escape(record.id)}</span>{part} '
+        f'<span class="claim-scale">{record.scale} scale</span> '
+        f'<span class="claim-verdict">{record.verdict}</span> '
+        f'<span class="claim-numbers">{html.escape("; ".join(said))}</span></div>'
+    )

@@ -1,0 +1,178 @@
+"""Collect the verdicts of executed notebooks and join them with the claims."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from notebook_lib import _checkout
+from notebook_lib.claims.record import (
+    DIFFERS,
+    MIME,
+    NOT_ATTEMPTED,
+    REPRODUCED,
+    SCALES,
+    VERDICTS,
+    Record,
+)
+
+
+def load_claims() -> pd.DataFrame:
+    """Return all the claims of the five documents (``data/claims.csv``)."""
+    path = _checkout.data_folder() / "claims.csv"
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def load_published(chapter: str) -> pd.DataFrame:
+    """Return the numbers that a document prints (``data/published``).
+
+    Parameters
+    ----------
+    chapter : str
+        Its number or name, e.g. ``"05"`` or ``"05_missing_outcomes"``.
+
+    Returns
+    -------
+    DataFrame
+        ``source``, ``table``, ``setting``, ``row``, ``method``, ``metric``,
+        ``value``.
+    """
+    folder = _checkout.data_folder() / "published"
+    path = folder / f"{chapter[:2]}_published.csv"
+    if not path.is_file():
+        there = ", ".join(sorted(p.name[:2] for p in folder.glob("*_published.csv")))
+        raise ValueError(f"no published numbers for chapter {chapter!r}; for {there}")
+    return pd.read_csv(path)
+
+
+def collect(folder: str | Path) -> pd.DataFrame:
+    """Read the verdicts out of the executed notebooks of a folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Holds ``*.ipynb`` files; only their claim outputs are read.
+
+    Returns
+    -------
+    DataFrame
+        One row per record: its fields, its ``anchor``, the ``page`` (file name
+        without suffix) and ``cell`` (position). Empty if there are none.
+    """
+    rows = []
+    for path in sorted(Path(folder).glob("*.ipynb")):
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        for position, cell in enumerate(notebook["cells"]):
+            for output in cell.get("outputs", []):
+                record = output.get("data", {}).get(MIME)
+                if record is not None:
+                    rows.append({**record, "page": path.stem, "cell": position})
+    names = [*Record.__dataclass_fields__, "anchor", "page", "cell"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def combine(verdicts) -> str:
+    """One verdict out of those of several parts or scales.
+
+    A difference anywhere makes the whole differ; otherwise a part that was not
+    attempted makes it not attempted.
+    """
+    verdicts = set(verdicts)
+    for verdict in (DIFFERS, NOT_ATTEMPTED, REPRODUCED):
+        if verdict in verdicts:
+            return verdict
+    return NOT_ATTEMPTED
+
+
+def ledger(folder: str | Path) -> pd.DataFrame:
+    """Join all claims with the verdicts found in executed notebooks.
+
+    Parameters
+    ----------
+    folder : str or Path
+        As in :func:`collect`.
+
+    Returns
+    -------
+    DataFrame
+        One row per claim of ``data/claims.csv``, in its order: the columns of
+        that file, ``verdict``, ``why``, and ``quick`` and ``paper``: lists of
+        record dicts (one each part), empty where there is none.
+    """
+    claims = load_claims()
+    found = collect(folder)
+    pages = {path.stem for path in Path(folder).glob("*.ipynb")}
+    by_claim = {key: group for key, group in found.groupby("id", sort=False)}
+    rows = [
+        _ledger_row(claim, by_claim.get(claim["id"]), claim["chapter"] in pages)
+        for claim in claims.to_dict("records")
+    ]
+    return pd.DataFrame(rows)
+
+
+def _ledger_row(claim: dict, found: pd.DataFrame | None, written: bool) -> dict:
+    records = [] if found is None else found.to_dict("records")
+    row = dict(claim)
+    for scale in SCALES:
+        row[scale] = [r for r in records if r["scale"] == scale]
+    row["verdict"] = _overall(row["quick"], row["paper"])
+    row["why"] = "; ".join(dict.fromkeys(r["why"] for r in records if r["why"]))
+    if not records:
+        row["why"] = "no verdict in the chapter" if written else "chapter not written"
+    return row
+
+
+def _overall(quick: list, paper: list) -> str:
+    """Both scales together: an unattempted scale does not undo the other."""
+    scales = [combine(r["verdict"] for r in part) for part in (quick, paper) if part]
+    decided = [v for v in scales if v != NOT_ATTEMPTED]
+    return combine(decided or scales)
+
+
+def summary(table: pd.DataFrame, by: str = "chapter") -> pd.DataFrame:
+    """Count the verdicts of a :func:`ledger` by chapter (or document, kind).
+
+    Returns
+    -------
+    DataFrame
+        Index ``by`` in order of appearance with a last row "all"; columns
+        ``reproduced``, ``differs``, ``not attempted``, ``claims``.
+    """
+    counts = pd.crosstab(table[by], table["verdict"])
+    counts = counts.reindex(columns=list(VERDICTS), fill_value=0)
+    counts = counts.reindex(table[by].unique())
+    counts.loc["all"] = counts.sum()
+    counts["claims"] = counts.sum(axis=1)
+    counts.columns.name = None
+    return counts
+
+
+def problems(folder: str | Path) -> list[str]:
+    """What is wrong with the verdicts of a folder of executed notebooks.
+
+    Returns
+    -------
+    list of str
+        A line for each claim of a chapter in the book that has no verdict, each
+        verdict without a claim, each verdict in a chapter that is not its own
+        and each duplicate; empty when all is well.
+    """
+    claims, found = load_claims(), collect(folder)
+    home = dict(zip(claims["id"], claims["chapter"], strict=True))
+    pages = {path.stem for path in Path(folder).glob("*.ipynb")}
+    lines = [
+        f"{id}: no verdict in {chapter}"
+        for id, chapter in home.items()
+        if chapter in pages and id not in set(found["id"])
+    ]
+    for record in found.to_dict("records"):
+        if record["id"] not in home:
+            lines.append(f"{record['id']}: verdict without a claim in {record['page']}")
+    twice = found[found.duplicated(["id", "part", "scale"], keep="first")]
+    lines += [
+        f"{r['id']} {r['part']} {r['scale']}: more than one verdict".replace("  ", " ")
+        for r in twice.to_dict("records")
+    ]
+    return lines
