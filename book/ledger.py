@@ -1,0 +1,133 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,mystnb,-all
+#     formats: ipynb,py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (ledger)=
+# # The ledger of claims
+#
+# The five source documents make {glue:text}`n_claims` statements that can be checked: algorithms, theorems, figures, tables, metrics and data sets.
+# Each has an id, a criterion that was written down before anything was run, and a verdict.
+#
+# * **reproduced**: a cell of this book computed it and asserted the criterion.
+# * **differs**: a cell computed it and it does not come out as the document says; the reason stands beside it.
+# * **not attempted**: no cell has checked it; the reason stands beside it.
+#
+# Nothing on this page is typed in.
+# The verdicts are read out of the executed notebooks that you are reading, so a verdict without a run cannot appear.
+# So far {glue:text}`n_reproduced` claims are reproduced, {glue:text}`n_differs` differ, and {glue:text}`n_open` are open.
+
+# %%
+import os
+
+from IPython.display import HTML
+from myst_nb import glue
+
+from notebook_lib import claims
+from notebook_lib.claims import page
+
+folder = os.environ.get("NOTEBOOK_LIB_EXECUTED", ".")
+ledger = claims.ledger(folder)
+counts = claims.summary(ledger)
+
+# %% tags=["remove-cell"]
+totals = counts.loc["all"]
+glue("n_claims", int(totals["claims"]), display=False)
+glue("n_reproduced", int(totals["reproduced"]), display=False)
+glue("n_differs", int(totals["differs"]), display=False)
+glue("n_open", int(totals["not attempted"]), display=False)
+
+# %% [markdown]
+# ## Counts
+#
+# By chapter, and by the kind of statement.
+
+# %% tags=["hide-input"]
+HTML(page.style() + page.summary_html(counts))
+
+# %% tags=["hide-input"]
+HTML(page.summary_html(claims.summary(ledger, by="kind")))
+
+# %% [markdown]
+# ## How to read the tables
+#
+# *Quick* is what the chapter computes live, in seconds, each time the book is built.
+# *Paper scale* comes from a stored study with the replicates of the document (`data/results`, with a manifest each).
+# A number in parentheses is a Monte-Carlo standard error.
+# *Published* is what the document prints.
+# Numbers are ours; each links to the cell that computed it.
+# Where one claim has several parts, or an array of values, the number is that of the part closest to failing.
+# A claim whose chapter is not written says so.
+
+# %% [markdown]
+# ## Where we differ
+#
+# The claims for which the run does not give what the document says.
+
+# %% tags=["hide-input"]
+different = ledger[ledger["verdict"] == claims.DIFFERS]
+if len(different):
+    display(HTML(page.ledger_html(different)))
+else:
+    print("no claim differs so far")
+
+# %% [markdown]
+# ## 1. A latent class
+#
+# The simulation blueprint (chapter 1).
+
+# %% tags=["hide-input"]
+HTML(page.ledger_html(ledger[ledger["chapter"] == "01_latent_class"]))
+
+# %% [markdown]
+# ## 2. Missing entries of a matrix
+#
+# Structured conformal inference for matrix completion, {cite:t}`liang2024structured` (chapter 2).
+
+# %% tags=["hide-input"]
+HTML(page.ledger_html(ledger[ledger["chapter"] == "02_matrix_completion"]))
+
+# %% [markdown]
+# ## 3. Missing covariates: fair prediction
+#
+# Fair conformal prediction for incomplete covariate data, {cite:t}`kong2025fair` (chapter 3).
+
+# %% tags=["hide-input"]
+HTML(page.ledger_html(ledger[ledger["chapter"] == "03_mask_conditional"]))
+
+# %% [markdown]
+# ## 4. Missing covariates: validity for every mask
+#
+# CP-MDA-Nested\*, {cite:t}`zaffran2024predictive` (chapter 4).
+
+# %% tags=["hide-input"]
+HTML(page.ledger_html(ledger[ledger["chapter"] == "04_mda_nested"]))
+
+# %% [markdown]
+# ## 5. Missing outcomes
+#
+# Conditional predictive inference for missing outcomes, {cite:t}`lee2025conditional` (chapter 5).
+
+# %% tags=["hide-input"]
+HTML(page.ledger_html(ledger[ledger["chapter"] == "05_missing_outcomes"]))
+
+# %% [markdown]
+# ## Check yourself
+#
+# The book's tests call the same function: a claim without a verdict, a verdict without a claim, or two verdicts for one claim would be a line here.
+
+# %%
+problems = claims.problems(folder)
+print("\n".join(problems) or "every claim of a written chapter has one verdict")

@@ -1,0 +1,168 @@
+"""The ledger as a web page: tables that link every verdict to its cell.
+
+Colours come from the page's own style, so the tables read on light and dark
+backgrounds; without one they are plain text and links.
+"""
+
+from __future__ import annotations
+
+import html
+
+import pandas as pd
+
+from notebook_lib.claims.record import (
+    DIFFERS,
+    NOT_ATTEMPTED,
+    REPRODUCED,
+    VERDICTS,
+    show,
+)
+
+_SHOWN_PARTS = 4
+
+STYLE = """<style>
+table.ledger {border-collapse: collapse; font-size: .84rem; width: 100%;
+  font-variant-numeric: tabular-nums}
+table.ledger th, table.ledger td {border: 0; padding: .3rem .55rem;
+  border-bottom: 1px solid var(--pst-color-border, #ccc);
+  text-align: left; vertical-align: top; overflow-wrap: break-word}
+table.ledger td:first-child {white-space: nowrap; font-weight: 600}
+table.ledger td.claimed {min-width: 14rem}
+table.ledger .criterion, table.ledger .why {opacity: .78; display: block}
+table.ledger .verdict {font-weight: 600; white-space: nowrap}
+table.ledger .reproduced {color: var(--book-reproduced, #00704f)}
+table.ledger .differs {color: var(--book-differs, #a84300)}
+table.ledger .not-attempted {color: var(--book-open, #5c6470)}
+div.ledger {overflow-x: auto}
+</style>"""
+
+
+def style() -> str:
+    """Return the style element of the ledger's tables."""
+    return STYLE
+
+
+def ledger_html(table: pd.DataFrame) -> str:
+    """Lay out ledger rows as one table.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of :func:`notebook_lib.claims.ledger`.
+
+    Returns
+    -------
+    str
+        Columns: id, claim and criterion, quick scale, paper scale, published,
+        verdict. Ids and numbers link to the cells that show them.
+    """
+    heads = (
+        "id",
+        "claim and criterion",
+        "quick",
+        "paper scale",
+        "published",
+        "verdict",
+    )
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    rows = "".join(_row(row) for row in table.to_dict("records"))
+    return (
+        '<div class="ledger"><table class="ledger">'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _row(row: dict) -> str:
+    records = row["quick"] + row["paper"]
+    name = html.escape(row["id"])
+    if records:
+        name = f'<a href="{link(records[0])}">{name}</a>'
+    return (
+        f'<tr id="ledger-{html.escape(row["id"])}"><td>{name}</td>'
+        f'<td class="claimed">{html.escape(row["claim"])}'
+        f'<span class="criterion">{html.escape(row["check"])}</span></td>'
+        f"<td>{_cell(row['quick'])}</td><td>{_cell(row['paper'])}</td>"
+        f"<td>{_published(records)}</td><td>{_verdict(row)}</td></tr>"
+    )
+
+
+def link(record: dict) -> str:
+    """Return the address of a record's element, relative to the ledger page."""
+    return html.escape(f"{record['page']}.html#{record['anchor']}", quote=True)
+
+
+def _cell(records: list[dict]) -> str:
+    lines = [_line(record) for record in records[:_SHOWN_PARTS]]
+    if len(records) > _SHOWN_PARTS:
+        lines.append(f"and {len(records) - _SHOWN_PARTS} more")
+    return "<br>".join(lines)
+
+
+def _line(record: dict) -> str:
+    """Ours against what was expected, linked to the cell."""
+    if record["verdict"] == NOT_ATTEMPTED:
+        return f'<a href="{link(record)}">not attempted</a>'
+    observed = show(record["observed"]) + _error(record["mc_error"])
+    expected = html.escape(str(record["expected"]))
+    part = f"{html.escape(record['part'])}: " if record["part"] else ""
+    return (
+        f'{part}<a href="{link(record)}">{html.escape(observed)}</a>'
+        f'<span class="criterion">expected {expected}</span>'
+    )
+
+
+def _error(value) -> str:
+    known = isinstance(value, (int, float)) and value > 0
+    return f" ({value:.2g})" if known else ""
+
+
+def _published(records: list[dict]) -> str:
+    found = {}
+    for record in records:
+        if not pd.isna(record["published"]):
+            value = show(record["published"]) + _error(record["published_error"])
+            found[value] = None
+    lines = list(found)
+    more = f"<br>and {len(lines) - _SHOWN_PARTS} more"
+    shown = "<br>".join(html.escape(line) for line in lines[:_SHOWN_PARTS])
+    return shown + (more if len(lines) > _SHOWN_PARTS else "")
+
+
+def _verdict(row: dict) -> str:
+    kind = row["verdict"].replace(" ", "-")
+    why = f'<span class="why">{html.escape(row["why"])}</span>' if row["why"] else ""
+    return f'<span class="verdict {kind}">{row["verdict"]}</span>{why}'
+
+
+def summary_html(counts: pd.DataFrame) -> str:
+    """Lay out the counts of :func:`notebook_lib.claims.summary` with a bar each."""
+    head = "".join(f'<th scope="col">{n}</th>' for n in ("", *counts.columns, "share"))
+    rows = "".join(_summary_row(name, row) for name, row in counts.iterrows())
+    return (
+        '<div class="ledger"><table class="ledger">'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _summary_row(name: str, row: pd.Series) -> str:
+    cells = "".join(f"<td>{int(value)}</td>" for value in row)
+    label = html.escape(str(name))
+    return f"<tr><td>{label}</td>{cells}<td>{_bar(row)}</td></tr>"
+
+
+def _bar(row: pd.Series) -> str:
+    """A stacked bar of the three verdicts; the numbers stand beside it."""
+    tints = {
+        REPRODUCED: "var(--book-reproduced, #00704f)",
+        DIFFERS: "var(--book-differs, #a84300)",
+        NOT_ATTEMPTED: "color-mix(in srgb, var(--book-open, #5c6470) 25%, transparent)",
+    }
+    parts = "".join(
+        f'<span style="background: {tints[verdict]}; '
+        f'width: {100 * row[verdict] / row["claims"]:.1f}%"></span>'
+        for verdict in VERDICTS
+    )
+    return (
+        '<span aria-hidden="true" style="display: flex; width: 9rem; height: .7rem; '
+        f'border-radius: .2rem; overflow: hidden">{parts}</span>'
+    )
