@@ -5,6 +5,7 @@ covariates and imputed class, and split conformal prediction calibrates the
 whole pipeline. Source: the simulation blueprint on EM-based imputation.
 """
 
+from .conformal import LatentClassConformal, LatentClassRegressor
 from .density import RegressionMixture, level_set_measure, outcome_e_step
 from .mixture import (
     EMGaussianMixture,
@@ -45,7 +46,9 @@ __all__ = [
     "EMGaussianMixture",
     "EMTrace",
     "IgnoreClass",
+    "LatentClassConformal",
     "LatentClassDGP",
+    "LatentClassRegressor",
     "LatentClassSample",
     "RegressionMixture",
     "ResponsibilityRegression",

@@ -265,14 +265,16 @@ class EMGaussianMixture(BaseEstimator):
     def _check(self, n: int) -> None:
         if self.n_classes < 2:
             raise ValueError(f"n_classes must be at least 2, got {self.n_classes}.")
+        if not self.ridge >= 0:
+            raise ValueError(f"ridge must not be negative, got {self.ridge}.")
         if self.family not in FAMILIES:
             raise ValueError(
                 f"family must be one of {sorted(FAMILIES)}, got {self.family!r}."
             )
         if n < self.n_classes:
             raise ValueError(
-                f"n_classes={self.n_classes} classes need at least as many training "
-                f"rows, got {n}: add rows or lower n_classes."
+                f"n_classes={self.n_classes} needs at least as many training rows, "
+                f"got n_samples={n}: add rows or lower n_classes."
             )
 
 
