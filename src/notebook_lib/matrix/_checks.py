@@ -1,0 +1,103 @@
+"""Checks shared by the matrix methods: masks, weights, and groups of cells."""
+
+import numbers
+
+import numpy as np
+
+
+class SmallSampleWarning(UserWarning):
+    """Few calibration groups, or few that carry weight: regions will be unstable."""
+
+
+def check_mask(mask, name, shape=None):
+    """Return a boolean matrix; refuse other types and another shape."""
+    mask = np.asarray(mask)
+    if mask.dtype != bool or mask.ndim != 2:
+        raise ValueError(
+            f"{name} must be a two-dimensional boolean array, got dtype {mask.dtype} "
+            f"and shape {mask.shape}"
+        )
+    if shape is not None and mask.shape != tuple(shape):
+        raise ValueError(f"{name} has shape {mask.shape}, expected {tuple(shape)}")
+    return mask
+
+
+def check_observed(observed, universe=None):
+    """Return ``(observed, universe)``; neither all nor none may be observed."""
+    observed = check_mask(observed, "observed")
+    if universe is None:
+        universe = np.ones_like(observed)
+    else:
+        universe = check_mask(universe, "universe", observed.shape)
+        if (observed & ~universe).any():
+            raise ValueError("observed must lie inside universe: some cells do not")
+    if not observed.any():
+        raise ValueError("no cell is observed: there is nothing to learn from")
+    if not (universe & ~observed).any():
+        raise ValueError("every cell is observed: there is nothing to predict")
+    return observed, universe
+
+
+def check_weights(weights, name, shape):
+    """Return a matrix of finite weights >= 0; None gives ones."""
+    if weights is None:
+        return np.ones(shape)
+    weights = np.asarray(weights, dtype=float)
+    if weights.shape != tuple(shape):
+        raise ValueError(f"{name} has shape {weights.shape}, expected {tuple(shape)}")
+    if not np.isfinite(weights).all() or (weights < 0).any():
+        raise ValueError(f"{name} must be finite and >= 0: NaN or negative found")
+    return weights
+
+
+def check_size(size, name, largest=None):
+    """Return a whole number >= 1, at most `largest`."""
+    if isinstance(size, bool) or not isinstance(size, numbers.Integral) or size < 1:
+        raise ValueError(f"{name} must be a whole number >= 1, got {size!r}")
+    if largest is not None and size > largest:
+        raise ValueError(f"{name}={size} is larger than the possible {largest}")
+    return int(size)
+
+
+def check_groups(groups, name, shape):
+    """Return integer groups (m, K, 2) of distinct cells of one column each."""
+    groups = np.asarray(groups)
+    if groups.ndim != 3 or groups.shape[2] != 2 or groups.dtype.kind not in "iu":
+        raise ValueError(
+            f"{name} must be an integer array of shape (m, K, 2) holding (row, "
+            f"column) pairs, got dtype {groups.dtype} and shape {groups.shape}"
+        )
+    if groups.size and (
+        (groups < 0).any() or (groups >= np.array(shape).reshape(1, 1, 2)).any()
+    ):
+        raise ValueError(f"{name} holds cells outside the matrix of shape {shape}")
+    if (groups[:, :, 1] != groups[:, :1, 1]).any():
+        raise ValueError(f"{name}: all cells of a group must lie in one column")
+    rows = np.sort(groups[:, :, 0], axis=1)
+    if (rows[:, 1:] == rows[:, :-1]).any():
+        raise ValueError(f"{name}: a group repeats a cell")
+    return groups
+
+
+def check_test_groups(tests, missing, test_weights):
+    """Refuse test groups that the test model could not have drawn."""
+    tests = check_groups(tests, "tests", missing.shape)
+    rows, columns = tests[..., 0], tests[..., 1]
+    if not missing[rows, columns].all():
+        raise ValueError("tests must hold missing cells only: some are observed")
+    if (test_weights[rows, columns] == 0).any():
+        raise ValueError("test_weights is 0 on a test cell, which is never drawn")
+    return tests
+
+
+def check_matrix(M, observed):
+    """Return a float matrix whose observed cells are finite."""
+    M = np.asarray(M, dtype=float)
+    if M.shape != observed.shape:
+        raise ValueError(f"M has shape {M.shape} and observed {observed.shape}")
+    bad = observed & ~np.isfinite(M)
+    if bad.any():
+        raise ValueError(
+            f"M is NaN or infinite on {int(bad.sum())} cells that observed calls seen"
+        )
+    return M

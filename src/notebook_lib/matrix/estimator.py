@@ -1,0 +1,242 @@
+"""The three verbs for matrix completion: fit, conformalize, predict_interval."""
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import NotFittedError
+
+from .._validation import check_alpha, check_rng
+from ..exceptions import warn_infinite
+from ._checks import check_groups, check_matrix, check_observed, check_size
+from .completion import ALS, completed
+from .rules import HyperCube
+from .sampling import (
+    default_calibration_size,
+    max_calibration_groups,
+    structured_split,
+)
+from .scmc import Calibration, _at, clip_to_range
+from .weights import ConformalizationWeights, warn_small
+
+__all__ = ["StructuredConformalCompletion"]
+
+
+class StructuredConformalCompletion(BaseEstimator):
+    """Joint intervals for groups of missing entries of a matrix.
+
+    Parameters
+    ----------
+    completion : object, optional
+        Matrix completion with ``fit(M, observed)`` and ``predict()``;
+        :class:`~notebook_lib.matrix.ALS` by default. A clone is fitted.
+    group_size : int
+        Entries in a group, ``K``.
+    alpha : float or sequence of float
+        Miscoverage level(s) of the whole group.
+    n_groups : int, optional
+        Calibration groups; by default ``min(1000, xi_obs // 2)``.
+    axis : {"column", "row"}
+        Where a group lives. ``"column"``: several users, one product. ``"row"``: one
+        user, a bundle of products; the matrix is transposed inside.
+    rule : object, optional
+        Prediction rule; a hyper-cube by default.
+    bounds : tuple of float, optional
+        Known range of the entries, such as ``(1, 5)``; both ends are clipped to it.
+    infinite : {"inf", "max"}
+        What to return where the level demands an infinite region; ``"max"`` gives up
+        the guarantee.
+    method : {"laplace", "exact"}
+        How to compute the probability of the observed set.
+    random_state : int or numpy.random.Generator
+        Source of randomness of the split.
+
+    Attributes
+    ----------
+    completed_ : ndarray, shape (n_rows, n_cols)
+        Completed matrix, from the training cells only.
+    calibration_ : Calibration
+        After :meth:`conformalize`.
+    is_infinite_ : ndarray of bool, shape (m, n_levels)
+        Groups of the last :meth:`predict_interval` whose level demands everything.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from notebook_lib.matrix import (ALS, StructuredConformalCompletion,
+    ...                                  sample_test_groups, synthetic_ratings)
+    >>> ratings = synthetic_ratings(0)
+    >>> model = StructuredConformalCompletion(ALS(3, max_sweeps=10), group_size=3)
+    >>> model = model.fit(ratings.truth, ratings.observed).conformalize(
+    ...     ratings.observation_weights)
+    >>> groups = sample_test_groups(~ratings.observed, 3, 2, 1)
+    >>> prediction, intervals = model.predict_interval(groups)
+    >>> prediction.shape, intervals.shape
+    ((2, 3), (2, 3, 2, 1))
+    """
+
+    def __init__(
+        self,
+        completion=None,
+        *,
+        group_size=2,
+        alpha=0.1,
+        n_groups=None,
+        axis="column",
+        rule=None,
+        bounds=None,
+        infinite="inf",
+        method="laplace",
+        random_state=0,
+    ):
+        self.completion = completion
+        self.group_size = group_size
+        self.alpha = alpha
+        self.n_groups = n_groups
+        self.axis = axis
+        self.rule = rule
+        self.bounds = bounds
+        self.infinite = infinite
+        self.method = method
+        self.random_state = random_state
+
+    def fit(self, M, observed=None, *, universe=None):
+        """Set calibration groups aside and complete the matrix from the rest.
+
+        Parameters
+        ----------
+        M : array_like, shape (n_rows, n_cols)
+            Values, NaN where missing.
+        observed : array_like of bool, shape (n_rows, n_cols), optional
+            Observed cells; by default those that are not NaN.
+        universe : array_like of bool, shape (n_rows, n_cols), optional
+            Cells that exist at all; all by default.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If an observed cell is NaN, or no group of this size can be set aside.
+        """
+        self._check_parameters()
+        M = np.asarray(M, dtype=float)
+        observed = ~np.isnan(M) if observed is None else np.asarray(observed)
+        observed, universe = check_observed(observed, universe)
+        M = check_matrix(M, observed)
+        self.shape_ = M.shape
+        M, observed, universe = map(self._orient, (M, observed, universe))
+        size = check_size(self.group_size, "group_size", len(M))
+        n_groups = self.n_groups
+        if n_groups is None and max_calibration_groups(observed, size):
+            n_groups = default_calibration_size(observed, size)
+        n_groups = 1 if n_groups is None else n_groups
+        split = structured_split(
+            observed, size, n_groups, check_rng(self.random_state)
+        )
+        if not split.train.any():
+            raise ValueError("n_groups leaves no cell to train on: use fewer groups")
+        method = ALS() if self.completion is None else clone(self.completion)
+        fitted = completed(method, M, split.train)
+        rule = HyperCube() if self.rule is None else self.rule
+        self._scores = rule.score(_at(M, split.groups), _at(fitted, split.groups))
+        self._observed, self._universe, self._split = observed, universe, split
+        self._fitted, self._rule = fitted, rule
+        self.completed_ = self._orient(fitted)
+        self.__dict__.pop("calibration_", None)
+        return self
+
+    def conformalize(self, observation_weights=None, test_weights=None):
+        """Compute what the weights of any test group need.
+
+        Parameters
+        ----------
+        observation_weights : array_like, shape (n_rows, n_cols), optional
+            Sampling weights ``w``: how cells came to be observed. Ones if not given.
+        test_weights : array_like, shape (n_rows, n_cols), optional
+            Test weights ``w*``: which groups are asked for. Ones if not given.
+
+        Returns
+        -------
+        self
+        """
+        if not hasattr(self, "completed_"):
+            raise NotFittedError("call fit before conformalize")
+        weights = ConformalizationWeights(
+            self._observed,
+            self._split.groups,
+            self._orient(observation_weights),
+            self._orient(test_weights),
+            universe=self._universe,
+            method=self.method,
+        )
+        self.calibration_ = Calibration(
+            self._fitted, self._scores, weights, self._rule
+        )
+        return self
+
+    def predict_interval(self, groups):
+        """Joint intervals for test groups.
+
+        Parameters
+        ----------
+        groups : array_like of int, shape (m, K, 2)
+            Cells ``(row, column)`` of each group: missing, distinct, in one column
+            (one row if ``axis="row"``), in the order in which they are drawn.
+
+        Returns
+        -------
+        prediction : ndarray, shape (m, K)
+            Completed entries.
+        intervals : ndarray, shape (m, K, 2, n_levels)
+            Ends of the interval of each entry. All ``K`` intervals of a group hold
+            their entries together with probability ``1 - alpha``.
+        """
+        if not hasattr(self, "calibration_"):
+            raise NotFittedError("call fit and conformalize before predict_interval")
+        groups = np.asarray(groups)
+        if self.axis == "row":
+            if groups.ndim == 3 and (groups[:, :, 0] != groups[:, :1, 0]).any():
+                raise ValueError("all cells of a group must lie in one row")
+            groups = groups[..., ::-1]
+        groups = check_groups(groups, "groups", self._observed.shape)
+        regions = [
+            self.calibration_.regions(
+                groups, level, infinite=self.infinite, warn=False
+            )
+            for level in check_alpha(self.alpha)
+        ]
+        self.is_infinite_ = np.stack([r.is_infinite for r in regions], axis=-1)
+        warn_small(self.calibration_.weights.n_groups, regions[0].effective_size)
+        warn_infinite(
+            int(self.is_infinite_.sum()),
+            self.is_infinite_.size,
+            "the weight of the test group exceeds alpha; use more calibration groups "
+            "or a larger alpha",
+        )
+        ends = [self._clipped(r.lower, r.upper) for r in regions]
+        return regions[0].prediction, np.stack(ends, axis=-1)
+
+    def _clipped(self, lower, upper):
+        if self.bounds is not None:
+            lower, upper, _ = clip_to_range(lower, upper, *self.bounds)
+        return np.stack([lower, upper], axis=-1)
+
+    def _orient(self, matrix):
+        if matrix is None or self.axis == "column":
+            return matrix
+        return np.ascontiguousarray(np.asarray(matrix).T)
+
+    def _check_parameters(self):
+        check_alpha(self.alpha)
+        for name, options in (
+            ("axis", ("column", "row")),
+            ("infinite", ("inf", "max")),
+            ("method", ("laplace", "exact")),
+        ):
+            if getattr(self, name) not in options:
+                raise ValueError(
+                    f"{name} must be one of {options}, got {getattr(self, name)!r}"
+                )
+        if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
+            raise ValueError(f"bounds need low < high, got {self.bounds!r}")

@@ -1,0 +1,448 @@
+"""Joint regions for groups of missing entries: SCMC and its baselines.
+
+:func:`calibrate` does the structured split, the completion and the weights;
+:meth:`Calibration.regions` turns them into a joint region for each test group
+(Algorithm 1 of Liang et al. 2024). The baselines are the same thing with groups of
+one cell: unadjusted at level ``alpha`` (Algorithm A3), Bonferroni at ``alpha / K``
+(Algorithm A4).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._validation import check_1d, check_alpha, check_rng, check_same_length
+from ..exceptions import warn_infinite
+from ..quantiles import as_fraction, weighted_conformal_quantile, weighted_quantile
+from ._checks import check_matrix, check_observed, check_size
+from .completion import completed
+from .rules import HyperCube
+from .sampling import default_calibration_size, structured_split
+from .weights import ConformalizationWeights, effective_sample_size, warn_small
+
+__all__ = [
+    "Calibration",
+    "GroupRegions",
+    "bonferroni",
+    "calibrate",
+    "clip_to_range",
+    "individual_thresholds",
+    "scmc",
+    "unadjusted",
+]
+
+
+@dataclass(frozen=True)
+class GroupRegions:
+    """Joint regions of test groups.
+
+    Attributes
+    ----------
+    prediction : ndarray, shape (m, K)
+        Completed entries.
+    lower, upper : ndarray, shape (m, K)
+        Ends of the interval of each entry.
+    threshold : ndarray, shape (m,) or (m, K)
+        ``tau_hat``, one for each cell where cells were treated alone.
+    is_infinite : ndarray of bool, shape (m,)
+        Whether the level demands the whole space. True also where ``infinite="max"``
+        has put a finite region in its place.
+    effective_size : ndarray, shape (m,) or (m, K)
+        ``1 / sum p_i^2``.
+    rule : object
+        The prediction rule, which decides membership.
+    """
+
+    prediction: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    threshold: np.ndarray
+    is_infinite: np.ndarray
+    effective_size: np.ndarray
+    rule: object
+
+    def covers(self, values):
+        """Whether each joint region holds all the entries of its group.
+
+        Parameters
+        ----------
+        values : array_like, shape (m, K)
+            True entries.
+
+        Returns
+        -------
+        ndarray of bool, shape (m,)
+            Covered if the score is at most the threshold; regions are closed.
+        """
+        values = np.asarray(values, dtype=float)
+        if self.threshold.ndim == 1:
+            return self.rule.score(values, self.prediction) <= self.threshold
+        each = self.rule.score(values[..., None], self.prediction[..., None])
+        return (each <= self.threshold).all(axis=1)
+
+    def width(self):
+        """Length of the interval of each entry, shape (m, K)."""
+        return self.upper - self.lower
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A structured split with its completion, scores and weights.
+
+    Attributes
+    ----------
+    fitted : ndarray, shape (n_rows, n_cols)
+        Completed matrix.
+    scores : ndarray, shape (n,)
+        Scores of the calibration groups.
+    weights : ConformalizationWeights
+        Weights for any test group.
+    rule : object
+        Prediction rule, such as :class:`~notebook_lib.matrix.rules.HyperCube`.
+    """
+
+    fitted: np.ndarray
+    scores: np.ndarray
+    weights: ConformalizationWeights
+    rule: object
+
+    def thresholds(self, tests, alpha):
+        """Weighted conformal quantile for each test group.
+
+        Parameters
+        ----------
+        tests : ndarray of int, shape (m, K, 2)
+            Test groups.
+        alpha : float
+            Miscoverage level.
+
+        Returns
+        -------
+        thresholds, effective_size : ndarray, shape (m,)
+            ``tau_hat`` (``inf`` where ``p_{n+1} > alpha``) and ``1 / sum p_i^2``.
+        """
+        level = float(1 - as_fraction(alpha))
+        tau, size = np.empty(len(tests)), np.empty(len(tests))
+        for part, p in self.weights.blocks(np.asarray(tests)):
+            size[part] = effective_sample_size(p)
+            tau[part] = weighted_quantile(
+                self.scores,
+                p[:, :-1],
+                np.full(len(p), level),
+                mass_at_infinity=p[:, -1],
+            )
+        return tau, size
+
+    def regions(self, tests, alpha=0.1, *, infinite="inf", warn=True):
+        """Joint region of each test group (Algorithm 1, last steps).
+
+        Parameters
+        ----------
+        tests : ndarray of int, shape (m, K, 2)
+            Test groups, of the size that was calibrated.
+        alpha : float
+            Miscoverage level in (0, 1).
+        infinite : {"inf", "max"}
+            What to do where the level demands an infinite region: leave it so, or put
+            the largest calibration score there, as the paper's figures do, which gives
+            up the guarantee.
+        warn : bool
+            Whether to warn about infinite regions and small samples.
+
+        Returns
+        -------
+        GroupRegions
+            Regions.
+
+        Raises
+        ------
+        ValueError
+            If the level or a test group is not allowed.
+        """
+        alpha = _one_level(alpha)
+        tau, size = self.thresholds(tests, alpha)
+        tau, is_infinite = self._finish(tau, size, infinite, warn)
+        prediction = _at(self.fitted, np.asarray(tests))
+        lower, upper = self.rule.bounds(prediction, tau)
+        return GroupRegions(
+            prediction, lower, upper, tau, is_infinite, size, self.rule
+        )
+
+    def cell_regions(self, tests, alpha=0.1, *, infinite="inf", warn=True):
+        """Each cell of a test group treated alone, from groups of one cell.
+
+        Parameters
+        ----------
+        tests : ndarray of int, shape (m, K, 2)
+            Test groups of any size; the calibration must be of size one.
+        alpha, infinite, warn
+            As in :meth:`regions`; give ``alpha / K`` for Bonferroni.
+
+        Returns
+        -------
+        GroupRegions
+            Regions with one threshold for each cell.
+        """
+        alpha, tests = _one_level(alpha), np.asarray(tests)
+        m, k = tests.shape[:2]
+        tau, size = self.thresholds(tests.reshape(m * k, 1, 2), alpha)
+        tau, is_infinite = self._finish(tau, size, infinite, warn)
+        prediction = _at(self.fitted, tests)
+        lower, upper = self.rule.bounds(prediction.reshape(-1, 1), tau)
+        return GroupRegions(
+            prediction,
+            lower.reshape(m, k),
+            upper.reshape(m, k),
+            tau.reshape(m, k),
+            is_infinite.reshape(m, k).any(axis=1),
+            size.reshape(m, k),
+            self.rule,
+        )
+
+    def _finish(self, tau, size, infinite, warn):
+        if infinite not in ("inf", "max"):
+            raise ValueError(f"infinite must be 'inf' or 'max', got {infinite!r}")
+        is_infinite = np.isinf(tau)
+        if warn:
+            warn_small(self.weights.n_groups, size, stacklevel=4)
+            warn_infinite(
+                int(is_infinite.sum()),
+                len(tau),
+                "the weight of the test group exceeds alpha; use more calibration "
+                "groups, a larger alpha, or weights that differ less",
+                stacklevel=4,
+            )
+        if infinite == "max":
+            tau = np.where(is_infinite, self.scores.max(), tau)
+        return tau, is_infinite
+
+
+def _one_level(alpha):
+    levels = check_alpha(alpha)
+    if len(levels) > 1:
+        raise ValueError("give one alpha a call")
+    return levels[0]
+
+
+def _at(matrix, groups):
+    return matrix[groups[..., 0], groups[..., 1]]
+
+
+def calibrate(
+    M,
+    observed,
+    group_size,
+    completion,
+    rng,
+    *,
+    n_groups=None,
+    observation_weights=None,
+    test_weights=None,
+    universe=None,
+    rule=None,
+    method="laplace",
+):
+    """Structured split, completion, scores and weights (Algorithm 1, first steps).
+
+    Parameters
+    ----------
+    M : array_like, shape (n_rows, n_cols)
+        Values; NaN where missing is normal.
+    observed : array_like of bool, shape (n_rows, n_cols)
+        Observed cells.
+    group_size : int
+        Cells in a group, ``K``.
+    completion : object
+        With ``fit(M, observed)`` and ``predict()``.
+    rng : numpy.random.Generator or int
+        Source of randomness of the split.
+    n_groups : int, optional
+        Calibration groups; by default ``min(1000, xi_obs // 2)``.
+    observation_weights, test_weights : array_like, shape (n_rows, n_cols), optional
+        ``w`` and ``w*``; ones if not given.
+    universe : array_like of bool, shape (n_rows, n_cols), optional
+        Cells that exist at all.
+    rule : object, optional
+        Prediction rule; a hyper-cube by default.
+    method : {"laplace", "exact"}
+        How to compute the probability of the observed set.
+
+    Returns
+    -------
+    Calibration
+        Ready for test groups.
+
+    Raises
+    ------
+    ValueError
+        See the checks of each part; the message names the argument.
+    """
+    observed, universe = check_observed(observed, universe)
+    M = check_matrix(M, observed)
+    group_size = check_size(group_size, "group_size", observed.shape[0])
+    if n_groups is None:
+        n_groups = max(1, default_calibration_size(observed, group_size))
+    split = structured_split(observed, group_size, n_groups, check_rng(rng))
+    weights = ConformalizationWeights(
+        observed,
+        split.groups,
+        observation_weights,
+        test_weights,
+        universe=universe,
+        method=method,
+    )
+    if not split.train.any():
+        raise ValueError(
+            f"n_groups={n_groups} leaves no cell to train on: use fewer groups"
+        )
+    fitted = completed(completion, M, split.train)
+    rule = HyperCube() if rule is None else rule
+    scores = rule.score(_at(M, split.groups), _at(fitted, split.groups))
+    return Calibration(fitted, scores, weights, rule)
+
+
+def scmc(M, observed, tests, completion, rng, *, alpha=0.1, infinite="inf", **options):
+    """Structured conformal inference for matrix completion (Algorithm 1).
+
+    Parameters
+    ----------
+    M, observed, completion, rng, **options
+        As in :func:`calibrate`.
+    tests : array_like of int, shape (m, K, 2)
+        Test groups: ``K`` missing cells of one column each.
+    alpha : float
+        Miscoverage level in (0, 1).
+    infinite : {"inf", "max"}
+        As in :meth:`Calibration.regions`.
+
+    Returns
+    -------
+    GroupRegions
+        Joint regions: each holds all ``K`` entries with probability ``1 - alpha``.
+    """
+    _one_level(alpha)
+    tests = np.asarray(tests)
+    size = tests.shape[1] if tests.ndim == 3 else 1
+    calibration = calibrate(M, observed, size, completion, rng, **options)
+    return calibration.regions(tests, alpha, infinite=infinite)
+
+
+def unadjusted(
+    M, observed, tests, completion, rng, *, alpha=0.1, infinite="inf", **options
+):
+    """Each entry at level `alpha`, alone: no guarantee for the group (Algorithm A3).
+
+    Parameters
+    ----------
+    M, observed, tests, completion, rng, alpha, infinite, **options
+        As in :func:`scmc`. ``n_groups`` counts groups of ``K`` cells, so that the
+        training set has the same size as that of :func:`scmc`.
+
+    Returns
+    -------
+    GroupRegions
+        Regions with one threshold for each cell.
+    """
+    _one_level(alpha)
+    cells = _calibrate_cells(M, observed, np.asarray(tests), completion, rng, options)
+    return cells.cell_regions(tests, alpha, infinite=infinite)
+
+
+def bonferroni(
+    M, observed, tests, completion, rng, *, alpha=0.1, infinite="inf", **options
+):
+    """Each entry at level ``alpha / K`` (Algorithm A4).
+
+    Parameters
+    ----------
+    M, observed, tests, completion, rng, alpha, infinite, **options
+        As in :func:`unadjusted`.
+
+    Returns
+    -------
+    GroupRegions
+        Regions with one threshold for each cell. The union bound is rigorous if the
+        test weights are constant; otherwise the later cells of a group do not follow
+        the law that the weights assume.
+    """
+    level = _one_level(alpha)
+    tests = np.asarray(tests)
+    cells = _calibrate_cells(M, observed, tests, completion, rng, options)
+    return cells.cell_regions(tests, level / tests.shape[1], infinite=infinite)
+
+
+def _calibrate_cells(M, observed, tests, completion, rng, options):
+    options = dict(options)
+    k, n_groups = tests.shape[1], options.pop("n_groups", None)
+    if n_groups is None:
+        n_groups = default_calibration_size(np.asarray(observed), k)
+    return calibrate(M, observed, 1, completion, rng, n_groups=k * n_groups, **options)
+
+
+def individual_thresholds(scores, probability, test_probability, alpha=0.1):
+    """Thresholds of the individual-level method of Gui, Barber and Ma (2023).
+
+    Cells are observed independently with known probabilities; the weight of a
+    calibration cell is its odds of being missing, ``(1 - p) / p`` (A21 to A25).
+
+    Parameters
+    ----------
+    scores : array_like, shape (n,)
+        Scores of the calibration cells.
+    probability : array_like, shape (n,)
+        Probability of observation of the calibration cells, in (0, 1].
+    test_probability : array_like, shape (m,)
+        The same for the test cells.
+    alpha : float
+        Miscoverage level in (0, 1).
+
+    Returns
+    -------
+    ndarray, shape (m,)
+        Thresholds, ``inf`` where the finite weight is short.
+
+    Raises
+    ------
+    ValueError
+        If a probability lies outside (0, 1].
+    """
+    scores = check_1d(scores, "scores", finite=False)
+    p = check_1d(probability, "probability")
+    q = check_1d(test_probability, "test_probability")
+    check_same_length(scores=scores, probability=p)
+    for name, value in (("probability", p), ("test_probability", q)):
+        if value.size and not ((value > 0) & (value <= 1)).all():
+            raise ValueError(
+                f"{name} must lie in (0, 1]: an observed cell had a positive chance"
+            )
+    return weighted_conformal_quantile(scores, (1 - p) / p, (1 - q) / q, alpha)
+
+
+def clip_to_range(lower, upper, low, high):
+    """Clip both ends of each interval to a known range, such as 1 to 5 stars.
+
+    Parameters
+    ----------
+    lower, upper : array_like
+        Ends.
+    low, high : float
+        Range of the outcome, ``low < high``.
+
+    Returns
+    -------
+    lower, upper : ndarray
+        Clipped ends; never inverted. Coverage of outcomes in the range does not
+        change.
+    outside : ndarray of bool
+        Intervals that lay wholly outside and have become a point at the edge.
+
+    Raises
+    ------
+    ValueError
+        If ``low >= high``.
+    """
+    if not low < high:
+        raise ValueError(f"rating bounds need low < high, got {low!r} and {high!r}")
+    lower, upper = np.asarray(lower, float), np.asarray(upper, float)
+    outside = (upper < low) | (lower > high)
+    return np.clip(lower, low, high), np.clip(upper, low, high), outside
