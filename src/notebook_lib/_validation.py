@@ -8,6 +8,8 @@ import numpy as np
 
 def check_alpha(alpha, *, name="alpha"):
     """Return the miscoverage levels as a tuple of floats in (0, 1)."""
+    if type(alpha) is float and 0 < alpha < 1:  # the usual case, many times a call
+        return (alpha,)
     levels = (alpha,) if np.ndim(alpha) == 0 else tuple(alpha)
     if not levels:
         raise ValueError(f"{name} is empty: give one level, such as {name}=0.1")

@@ -9,6 +9,7 @@ Nothing is interpolated and nothing is clipped.
 """
 
 from fractions import Fraction
+from functools import lru_cache
 from numbers import Rational
 
 import numpy as np
@@ -44,9 +45,12 @@ def as_fraction(alpha):
     Fraction
         The level, exact.
     """
-    if isinstance(alpha, Rational):
-        return Fraction(alpha)
-    decimal = Fraction(repr(float(alpha)))
+    return Fraction(alpha) if isinstance(alpha, Rational) else _simplest(float(alpha))
+
+
+@lru_cache(maxsize=1024)
+def _simplest(level):
+    decimal = Fraction(repr(level))
     simple = decimal.limit_denominator(10**6)
     return simple if abs(simple - decimal) <= Fraction(1, 10**15) else decimal
 
@@ -86,7 +90,7 @@ def conformal_rank(n, alpha):
     >>> conformal_rank(99, 0.1), conformal_rank(9, 0.1), conformal_rank(8, 0.1)
     (90, 9, 9)
     """
-    return _map_sizes(n, lambda size, a: -(-(1 - a) * (size + 1) // 1), alpha)
+    return _map_sizes(n, lambda size, p, q: -((p - q) * (size + 1) // q), alpha)
 
 
 def lower_rank(n, alpha):
@@ -114,19 +118,22 @@ def lower_rank(n, alpha):
     >>> lower_rank(99, 0.1), lower_rank(8, 0.1)
     (10, 0)
     """
-    return _map_sizes(n, lambda size, a: a * (size + 1) // 1, alpha)
+    return _map_sizes(n, lambda size, p, q: p * (size + 1) // q, alpha)
 
 
 def _map_sizes(n, rank, alpha):
+    """Apply ``rank(size, p, q)`` with ``alpha = p / q``, in Python's exact integers."""
     (alpha,) = check_alpha(alpha)
-    alpha = as_fraction(alpha)
+    p, q = as_fraction(alpha).as_integer_ratio()
+    if isinstance(n, int) and not isinstance(n, bool) and n >= 0:
+        return rank(n, p, q)
     sizes = np.asarray(n)
     if sizes.dtype.kind not in "iu" or (sizes.size and sizes.min() < 0):
         raise ValueError(f"n must be a count (an integer >= 0), got {n!r}")
     if sizes.ndim == 0:
-        return int(rank(int(sizes), alpha))
+        return rank(int(sizes), p, q)
     values, where = np.unique(sizes, return_inverse=True)
-    ranks = np.array([int(rank(int(v), alpha)) for v in values], dtype=np.int64)
+    ranks = np.array([rank(int(v), p, q) for v in values], dtype=np.int64)
     return ranks[where].reshape(sizes.shape)
 
 
@@ -186,21 +193,27 @@ def conformal_quantile(scores, alpha, *, axis=-1):
     inf
     """
     levels = check_alpha(alpha)
-    scores = np.moveaxis(np.asarray(scores, dtype=float), axis, -1)
-    if scores.size and np.isnan(scores.min()):
+    scores = np.asarray(scores, dtype=float)
+    if scores.ndim > 1:
+        scores = np.moveaxis(scores, axis, -1)
+    n = scores.shape[-1]
+    lowest = scores.min() if scores.size else 0.0
+    if lowest != lowest:  # only NaN differs from itself
         raise ValueError(
             f"scores holds {int(np.isnan(scores).sum())} NaN: drop those rows or "
             "repair the model that made them"
         )
-    n = scores.shape[-1]
-    ranks = [conformal_rank(n, level) for level in levels]
-    finite = sorted({rank - 1 for rank in ranks if rank <= n})
-    ordered = np.partition(scores, finite, axis=-1) if finite else scores
-    out = np.full((*scores.shape[:-1], len(levels)), np.inf)
-    for column, rank in enumerate(ranks):
-        if rank <= n:
-            out[..., column] = ordered[..., rank - 1]
-    return out if np.ndim(alpha) else out[..., 0]
+    found = [_order_statistic(scores, conformal_rank(n, level)) for level in levels]
+    if np.ndim(alpha) == 0:
+        return found[0]
+    return np.array(found) if scores.ndim == 1 else np.stack(found, axis=-1)
+
+
+def _order_statistic(scores, rank):
+    """The rank-th smallest score along the last axis, or infinity beyond the last."""
+    if rank > scores.shape[-1]:
+        return np.full(scores.shape[:-1], np.inf)[()]
+    return np.partition(scores, rank - 1, axis=-1)[..., rank - 1]
 
 
 def weighted_quantile(scores, weights, level, *, mass_at_infinity=0.0, tol=1e-12):
@@ -271,14 +284,16 @@ def _check_atoms(scores, weights):
 
 
 def _one_distribution(scores, weights, level, infinity, tol):
-    order = np.argsort(scores, kind="stable")
-    mass = np.concatenate([[0.0], np.cumsum(weights[order])])
-    total = mass[-1] + infinity
-    wanted = level * total - tol * total
-    at = np.searchsorted(mass[1:], wanted, side="left")
-    answer = np.concatenate([scores[order], [np.inf]])[at]
-    answer = np.where(total > 0, answer, np.inf)
-    answer = np.where(level <= 0, -np.inf, answer)
+    # The order among equal scores changes nothing, so the fastest sort will do.
+    order = np.argsort(scores)
+    mass = np.cumsum(weights[order])
+    total = (mass[-1] if len(mass) else 0.0) + infinity
+    at = np.searchsorted(mass, (level - tol) * total, side="left")
+    answer = np.append(scores[order], np.inf)[at]
+    if not mass.size or mass[-1] == 0:
+        answer = np.where(total > 0, answer, np.inf)
+    if (level <= 0).any():
+        answer = np.where(level <= 0, -np.inf, answer)
     return float(answer) if answer.ndim == 0 else answer
 
 
@@ -323,7 +338,7 @@ def _first_reached(atoms, masses, level, infinity, tol):
     mass = np.cumsum(masses, axis=1)
     finite = mass[:, -1] if mass.shape[1] else np.zeros(len(mass))
     total = finite + infinity
-    at = (mass < (level * total - tol * total)[:, None]).sum(axis=1)
+    at = (mass < ((level - tol) * total)[:, None]).sum(axis=1)
     if atoms.ndim == 1:
         found = np.append(atoms, np.inf)[at]
     else:
@@ -367,7 +382,10 @@ def weighted_conformal_quantile(scores, weights, test_weights, alpha, *, tol=1e-
     weights = check_1d(weights, "weights")
     check_same_length(scores=scores, weights=weights)
     test_weights = check_1d(test_weights, "test_weights")
-    level = np.full(len(test_weights), float(1 - as_fraction(alpha)))
     return weighted_quantile(
-        scores, weights, level, mass_at_infinity=test_weights, tol=tol
+        scores,
+        weights,
+        float(1 - as_fraction(alpha)),
+        mass_at_infinity=test_weights,
+        tol=tol,
     )

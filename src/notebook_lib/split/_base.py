@@ -66,7 +66,7 @@ class SplitConformal(MetaEstimatorMixin, BaseEstimator):
             )
 
     def _warn_infinite(self, n_rows):
-        infinite = np.isposinf(self.thresholds_)
+        infinite = self.thresholds_ == np.inf
         if infinite.any():
             alpha = min(check_alpha(self.alpha))
             warn_infinite(
@@ -80,7 +80,7 @@ class SplitConformal(MetaEstimatorMixin, BaseEstimator):
 
 
 def check_outcome(y, name="y"):
-    y = column_or_1d(y, warn=True)
-    if y.dtype == object:
-        y = y.astype(float)
+    """Return outcomes as finite numbers, one a row."""
+    if not (isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype == float):
+        y = column_or_1d(y, warn=True)
     return check_1d(y, name)

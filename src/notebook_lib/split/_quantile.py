@@ -89,7 +89,7 @@ class ConformalizedQuantileRegressor(RegressorMixin, SplitConformal):
         """Predicted (lower, upper) quantiles, one array (n, 2) a level."""
         self._check_X(X)
         pairs = self.estimators_ if not self.prefit else [tuple(self.estimator[:2])]
-        return [np.column_stack([m.predict(X) for m in pair]) for pair in pairs]
+        return [np.array([model.predict(X) for model in pair]).T for pair in pairs]
 
     def conformalize(self, X, y):
         """Compute calibration scores on rows that `fit` has not seen.
@@ -124,14 +124,10 @@ class ConformalizedQuantileRegressor(RegressorMixin, SplitConformal):
         bands = self._bands(X)
         if len(bands[0]) != len(y):
             raise ValueError(f"X has {len(bands[0])} rows and y has {len(y)}")
-        self.scores_ = np.column_stack([QuantileScore().score(y, b) for b in bands])
+        scores = [QuantileScore().score(y, band) for band in bands]
+        self.scores_ = np.array(scores).T
         self.n_calibration_ = len(y)
-        self.thresholds_ = np.array(
-            [
-                conformal_quantile(column, alpha)
-                for column, alpha in zip(self.scores_.T, levels, strict=True)
-            ]
-        )
+        self.thresholds_ = np.array(list(map(conformal_quantile, scores, levels)))
         return self
 
     def predict(self, X):
