@@ -180,9 +180,11 @@ def choice(*options: Any) -> Rule:
 
 
 def _closest(value: Any, options: tuple) -> str:
-    texts = [o for o in options if isinstance(o, str)]
-    near = difflib.get_close_matches(value, texts, 1) if isinstance(value, str) else []
-    return f"did you mean {near[0]!r}?" if near else ""
+    if not isinstance(value, str):
+        return ""
+    texts = {o.lower(): o for o in options if isinstance(o, str)}
+    near = difflib.get_close_matches(value.lower(), texts, 1)
+    return f"did you mean {texts[near[0]]!r}?" if near else ""
 
 
 def text() -> Rule:

@@ -192,7 +192,7 @@ def load(name: str, *, folder: str | Path | None = None) -> tuple[pd.DataFrame, 
     content = path.read_bytes().replace(b"\r\n", b"\n")
     if hashlib.sha256(content).hexdigest() != manifest["sha256"]:
         raise ValueError(f"{name}.csv was changed after it was stored; run it again")
-    frame = pd.read_csv(path)
+    frame = pd.read_csv(path, dtype={"error": str})
     if "error" in frame:
         frame["error"] = frame["error"].fillna("")
     return frame, manifest

@@ -19,7 +19,9 @@ RESERVED = ("scenario", "replicate", "error")
 
 _LIBRARY = __name__.partition(".")[0]
 #: Running and storing a study does not change its numbers.
-_MACHINERY = tuple(f"{_LIBRARY}.studies.{m}" for m in ("study", "runner", "store"))
+_MACHINERY = {f"{_LIBRARY}.studies"} | {
+    f"{_LIBRARY}.studies.{name}" for name in ("study", "runner", "store", "checkpoint")
+}
 
 Replicate = Callable[[dict, np.random.Generator], "list[dict]"]
 
@@ -112,17 +114,30 @@ def source_of(function: Callable) -> tuple[str, ...]:
         return (*bound, _text(function))
     reached: dict[str, ModuleType] = {}
     _reach(module, reached)
-    return (*bound, *(_text(reached[name]) for name in sorted(reached)))
+    others = sorted(name for name in reached if name != module.__name__)
+    texts = (_text(reached[name]) for name in others)
+    return (*bound, function.__qualname__, _text(module), *texts)
 
 
 def _reach(module: ModuleType, reached: dict[str, ModuleType]) -> None:
-    """Collect a module and the modules of this library that its names live in."""
+    """Collect a module and the modules of this library that its names live in.
+
+    The submodules of a package are not followed as such: which of them are
+    loaded depends on what else ran.
+    """
     reached[module.__name__] = module
-    for value in vars(module).values():
-        name = value.__name__ if isinstance(value, ModuleType) else _home(value)
-        ours = name.startswith(_LIBRARY + ".") and not name.startswith(_MACHINERY)
-        if ours and name not in reached and name in sys.modules:
+    is_package = hasattr(module, "__path__")
+    for value in list(vars(module).values()):
+        if isinstance(value, ModuleType):
+            name = "" if is_package else value.__name__
+        else:
+            name = _home(value)
+        if _is_ours(name) and name not in reached and name in sys.modules:
             _reach(sys.modules[name], reached)
+
+
+def _is_ours(module: str) -> bool:
+    return module.startswith(_LIBRARY + ".") and module not in _MACHINERY
 
 
 def _home(value: Any) -> str:
