@@ -10,6 +10,7 @@ import shutil
 
 import yaml
 
+from notebook_lib import params
 from tools.book import execute, parameters
 from tools.book.layout import BookError, Layout
 from tools.book.render import jupyter_book
@@ -91,12 +92,13 @@ def page_of(layout: Layout, folder: pathlib.Path, notebook: pathlib.Path):
     as in the book and MathJax is local; links to other chapters are plain words.
     """
     source = _single_page_tree(layout, folder, notebook)
-    output = folder / "html"
+    work, output = folder / "work", folder / "html"
     shutil.rmtree(output, ignore_errors=True)
-    jupyter_book(layout, source, output)
+    jupyter_book(layout, source, work)
+    (work / "_build" / "html").rename(output)
+    shutil.rmtree(work)
     shutil.rmtree(source)
-    shutil.rmtree(output / "_build" / ".doctrees", ignore_errors=True)
-    return output / "_build" / "html" / "book" / f"{notebook.stem}.html"
+    return output / "book" / f"{notebook.stem}.html"
 
 
 def run_chapter(
@@ -142,7 +144,7 @@ def run_chapter(
     source = layout.find(name)
     if not source.exists():
         raise BookError(f"{source.name} does not exist: run `make refresh`")
-    values = parameters.check(given, parameters.of_notebook(source), raw=raw)
+    values = parameters.check(given, params.describe(source), raw=raw)
     folder = output or layout.variants / variant_name(source.stem, values)
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / source.name

@@ -7,6 +7,8 @@ import pathlib
 import re
 
 _VOID = {"img", "br", "hr", "meta", "link", "input", "source", "wbr", "col", "area"}
+_BLOCKS = {"p", "div", "li", "dt", "dd", "td", "th", "tr", "pre", "section"}
+_BLOCKS |= {f"h{level}" for level in range(1, 7)}
 _SILENT = {"script", "style", "noscript", "template"}
 
 
@@ -70,6 +72,8 @@ class Page(html.parser.HTMLParser):
         if self._heading is not None and re.fullmatch("h[1-6]", tag):
             self.headings.append((int(tag[1]), fold("".join(self._heading))))
             self._heading = None
+        if tag in _BLOCKS and self._article_depth is not None:
+            self._article.append(" ")
         depth = self._article_depth
         if depth is not None and len(self._open) < depth:
             self._article_depth = None

@@ -69,21 +69,22 @@ def sync(script: pathlib.Path) -> bool:
     """
     target = script.with_suffix(".ipynb")
     nb = read_script(script)
+    nb.metadata["kernelspec"] = dict(KERNEL)
+    nb.metadata.setdefault("jupytext", {}).update(JUPYTEXT)
+    text = canonical_script(nb)
+    changed = text != script.read_text(encoding="utf-8")
+    if changed:
+        script.write_text(text, encoding="utf-8")
+    nb = read_script(script)
     before = target.read_text(encoding="utf-8") if target.exists() else ""
     if before:
         old = notebooks.read(target)
         carry_outputs(nb, old)
         if "language_info" in old.metadata:
             nb.metadata["language_info"] = old.metadata["language_info"]
-    nb.metadata["kernelspec"] = dict(KERNEL)
-    nb.metadata.setdefault("jupytext", {}).update(JUPYTEXT)
     notebooks.normalise(nb)
-    changed = notebooks.dumps(nb) != before
-    if changed:
+    if notebooks.dumps(nb) != before:
         notebooks.write(nb, target)
-    text = canonical_script(notebooks.read(target))
-    if text != script.read_text(encoding="utf-8"):
-        script.write_text(text, encoding="utf-8")
         changed = True
     return changed
 

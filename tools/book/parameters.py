@@ -6,17 +6,12 @@ word where a number is due. Here both are refused before anything runs.
 
 from __future__ import annotations
 
-import ast
-import dataclasses
-import io
-import pathlib
-import tokenize
 import types
 import typing
 
 import yaml
 
-from tools.book import notebooks
+from notebook_lib.params import Parameter
 from tools.book.layout import BookError
 
 _NAMES = {
@@ -34,81 +29,18 @@ _NAMES = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Parameter:
-    """One line of a ``parameters`` cell.
-
-    Attributes
-    ----------
-    name : str
-        The variable.
-    annotation : str
-        Its type as written; that of the default where none is written.
-    default : str
-        The default as written.
-    help : str
-        The comment behind it.
-    typed : bool
-        Whether the cell itself says the type.
-    """
-
-    name: str
-    annotation: str
-    default: str
-    help: str
-    typed: bool
-
-    def describe(self) -> str:
-        """One line for a person."""
-        text = f"{self.name}: {self.annotation} = {self.default}"
-        return f"{text}  # {self.help}" if self.help else text
+def describe(parameter: Parameter) -> str:
+    """One line for a person: name, type, default and meaning."""
+    text = f"{parameter.name}: {annotation_of(parameter)} = {parameter.default}"
+    return f"{text}  # {parameter.help}" if parameter.help else text
 
 
-def _comments(source: str) -> dict[int, str]:
-    """The comment of each line that has one."""
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    return {
-        token.start[0]: token.string.lstrip("#").strip()
-        for token in tokens
-        if token.type == tokenize.COMMENT
-    }
-
-
-def parse(source: str) -> list[Parameter]:
-    """Read the parameters out of the source of a ``parameters`` cell.
-
-    Parameters
-    ----------
-    source : str
-        Python: assignments, with or without annotations.
-
-    Returns
-    -------
-    list of Parameter
-        In the order of the cell.
-    """
-    comments = _comments(source)
-    found = []
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            name, annotation, typed = node.target.id, ast.unparse(node.annotation), True
-        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            name, typed = node.targets[0].id, False
-            annotation = type(ast.literal_eval(node.value)).__name__
-        else:
-            continue
-        default = ast.unparse(node.value) if node.value is not None else "required"
-        comment = comments.get(node.end_lineno, "")
-        found.append(Parameter(name, annotation, default, comment, typed))
-    return found
-
-
-def of_notebook(path: pathlib.Path) -> list[Parameter]:
-    """The parameters of a notebook; an empty list if it has none."""
-    for cell in notebooks.read(path).cells:
-        if cell.cell_type == "code" and "parameters" in notebooks.tags(cell):
-            return parse(cell.source)
-    return []
+def annotation_of(parameter: Parameter) -> str:
+    """The type as written; that of the default where none is written."""
+    try:
+        return parameter.annotation or type(parameter.value).__name__
+    except ValueError:
+        return "Any"
 
 
 def _type(annotation: str):
@@ -210,7 +142,7 @@ def check(given: dict, known: list[Parameter], *, raw=()) -> dict:
         if name not in by_name:
             problems.append(f"unknown parameter: {name}")
             continue
-        kind = _type(by_name[name].annotation)
+        kind = _type(annotation_of(by_name[name]))
         read = read_text_value(value) if name in raw else value
         try:
             values[name] = _fit(read, kind)
@@ -218,10 +150,10 @@ def check(given: dict, known: list[Parameter], *, raw=()) -> dict:
             if name in raw and _takes_text(kind):
                 values[name] = value
                 continue
-            wanted = by_name[name].annotation
+            wanted = annotation_of(by_name[name])
             problems.append(f"{name} must be {wanted}, got {value!r}")
     if problems:
-        listing = [f"  {p.describe()}" for p in known] or ["  none"]
+        listing = [f"  {describe(p)}" for p in known] or ["  none"]
         raise BookError("\n".join([*problems, "the parameters are:", *listing]))
     return values
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -36,14 +37,15 @@ def jupyter_book(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
+    said = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
     output.mkdir(parents=True, exist_ok=True)
-    (output / "render.log").write_text(done.stdout, encoding="utf-8")
+    (output / "render.log").write_text(said, encoding="utf-8")
     if done.returncode:
         marks = ("WARNING", "ERROR", "Exception", "CRITICAL")
-        lines = [x for x in done.stdout.splitlines() if any(m in x for m in marks)]
-        lines = list(dict.fromkeys(lines))[:40] or done.stdout.splitlines()[-20:]
+        lines = [x for x in said.splitlines() if any(m in x for m in marks)]
+        lines = list(dict.fromkeys(lines))[:40] or said.splitlines()[-20:]
         raise BookError("\n".join(["jupyter-book refused the pages:", *lines]))
-    return done.stdout
+    return said
 
 
 def render(layout: Layout, *, say=print) -> None:
