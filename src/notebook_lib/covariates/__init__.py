@@ -35,6 +35,7 @@ from .nested import (
     unstarred_bounds,
 )
 from .pairs import PairPlan, check_masked, count_naive_predictions
+from .report import mask_report
 from .subsample import (
     AdaptiveAtMost,
     AllRows,
@@ -85,6 +86,7 @@ __all__ = [
     "kernel_weights",
     "label_counts",
     "lcp_radius",
+    "mask_report",
     "median_bandwidth",
     "nexcp_radius",
     "rank_weights",

@@ -1,7 +1,10 @@
 """One fitted imputer and one fitted predictor: rows with gaps in, predictions out."""
 
+import warnings
+
 import numpy as np
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 from .._validation import check_1d
 from ..masks import missing_mask
@@ -108,7 +111,11 @@ class MaskedModel:
                 f"columns {never.tolist()} are never observed in the training rows: "
                 "drop them, or give an imputer with keep_empty_features=True"
             )
-        self.imputer_ = imputer.fit(X)
+        with warnings.catch_warnings():
+            if self.imputer is None:
+                # Ten rounds are the document's setting, converged or not.
+                warnings.simplefilter("ignore", ConvergenceWarning)
+            self.imputer_ = imputer.fit(X)
         seen = np.maximum((~missing).sum(axis=0), 1)
         self.means_ = np.where(missing, 0.0, X).sum(axis=0) / seen
         if X_predictor is not None:

@@ -1,0 +1,158 @@
+"""Which mask is in trouble? Coverage and length by mask, on a table of one's own."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+
+from .._validation import check_alpha, check_rng
+from ..exceptions import InfiniteSetWarning
+from ..intervals import contains, is_infinite, length
+from ..masks import encode_masks, group_masks, is_submask, mask_label
+from ..quantiles import smallest_calibration_size
+from .estimators import CPMDAExact, CPMDANestedStar, ImputedSplitRegressor
+from .model import as_table, check_outcome
+
+__all__ = ["mask_report"]
+
+
+def mask_report(
+    X, y, *, methods=None, alpha=0.1, n_repeats=10, shares=(0.5, 0.25), rng=0
+):
+    """Split a table again and again, and report coverage and length by mask.
+
+    Parameters
+    ----------
+    X : DataFrame or array_like, shape (n, d)
+        Covariates, NaN for missing. Columns must hold numbers.
+    y : array_like, shape (n,)
+        Outcomes, complete.
+    methods : dict of str to estimator, optional
+        Estimators of this sub-package; by default split CP after imputation,
+        CP-MDA-Exact and CP-MDA-Nested* with the adaptive rule, all around linear
+        quantile regression.
+    alpha : float
+        Miscoverage level in (0, 1); set on every method.
+    n_repeats : int
+        Number of random splits.
+    shares : tuple of float
+        Shares of rows to train and to calibrate on; the rest is tested.
+    rng : numpy.random.Generator or int
+        Source of the splits.
+
+    Returns
+    -------
+    DataFrame
+        One row for each method and mask (labels such as ``"010"``, in column order)
+        and one for all masks together (``"all"``): ``n_missing``, ``n_rows`` in the
+        table, ``usable`` (mean number of calibration rows that CP-MDA-Exact can use),
+        ``n_test``, ``coverage``, ``mc_error`` (over distinct rows, splits averaged
+        first), ``median_length``, ``share_infinite`` and ``verdict``: ``"too few
+        rows"`` where ``usable`` is below ``ceil(1/alpha) - 1`` or fewer than 10 rows
+        were tested, ``"undercovers"`` where coverage is below the level by more than
+        three errors, else ``"ok"``.
+
+    Raises
+    ------
+    ValueError
+        If `y` holds NaN, shares are out of range, or a column is never observed.
+
+    Notes
+    -----
+    Rows of one table are tested in several splits, so splits are not independent:
+    the error treats each row's average as one value. It does not see that rows share
+    calibration sets.
+    """
+    (level,) = check_alpha(alpha)
+    table = as_table(X)
+    y = check_outcome(y, len(table))
+    train, calibrate = shares
+    if not (train > 0 and calibrate > 0 and train + calibrate < 1):
+        raise ValueError("shares must be positive and add up to less than 1")
+    rng, mask = check_rng(rng), np.isnan(table)
+    methods = _default_methods() if methods is None else methods
+    rows, usable = [], []
+    for _ in range(n_repeats):
+        order = rng.permutation(len(y))
+        cuts = (np.cumsum(shares) * len(y)).astype(int)
+        parts = np.split(order, cuts)
+        usable.append(_usable(mask[parts[1]], mask))
+        for name, method in methods.items():
+            rows.append(_one_split(name, method, table, y, parts, float(level)))
+    frame = pd.concat(rows, ignore_index=True)
+    groups = group_masks(mask)
+    labels = np.array([mask_label(m) for m in groups.patterns])[groups.labels]
+    by_mask = pd.DataFrame({"mask": labels, "usable": np.mean(usable, axis=0)})
+    return _summarise(frame, by_mask, float(level))
+
+
+def _default_methods():
+    return {
+        "impute, then CQR": ImputedSplitRegressor(),
+        "CP-MDA-Exact": CPMDAExact(),
+        "CP-MDA-Nested* (adaptive)": CPMDANestedStar(subsample="adaptive"),
+    }
+
+
+def _usable(M_cal, mask):
+    """Calibration rows that CP-MDA-Exact can use, for each row of the table."""
+    _, first, inverse = np.unique(
+        encode_masks(mask), return_index=True, return_inverse=True
+    )
+    counts = [int(is_submask(M_cal, mask[i]).sum()) for i in first]
+    return np.array(counts)[inverse.ravel()]
+
+
+def _one_split(name, method, table, y, parts, alpha):
+    train, calibrate, test = parts
+    model = clone(method).set_params(alpha=alpha)
+    with warnings.catch_warnings():
+        # The report says it in its columns.
+        warnings.simplefilter("ignore", InfiniteSetWarning)
+        model.fit(table[train], y[train]).conformalize(table[calibrate], y[calibrate])
+        intervals = model.predict_interval(table[test])[1][:, :, 0]
+    return pd.DataFrame(
+        {
+            "method": name,
+            "row": test,
+            "covered": contains(intervals, y[test]),
+            "length": length(intervals),
+            "infinite": is_infinite(intervals),
+        }
+    )
+
+
+def _summarise(frame, by_mask, alpha):
+    frame = frame.join(by_mask, on="row")
+    everything = frame.assign(mask="all")
+    frame = pd.concat([everything, frame])
+    counts = by_mask["mask"].value_counts()
+    counts["all"] = len(by_mask)
+    needed = smallest_calibration_size(alpha)
+    out = []
+    for (method, mask), part in frame.groupby(["method", "mask"], sort=False):
+        each = part.groupby("row")["covered"].mean()
+        error = each.std(ddof=1) / np.sqrt(len(each)) if len(each) > 1 else np.nan
+        coverage, usable = float(each.mean()), float(part["usable"].mean())
+        poor = usable < needed or len(each) < 10
+        low = coverage + 3 * error < 1 - alpha
+        out.append(
+            {
+                "method": method,
+                "mask": mask,
+                "n_missing": -1 if mask == "all" else mask.count("1"),
+                "n_rows": int(counts[mask]),
+                "usable": usable,
+                "n_test": len(each),
+                "coverage": coverage,
+                "mc_error": float(error),
+                "median_length": float(np.sort(part["length"])[(len(part) - 1) // 2]),
+                "share_infinite": float(part["infinite"].mean()),
+                "verdict": "undercovers" if low else "too few rows" if poor else "ok",
+            }
+        )
+    table = pd.DataFrame(out).sort_values(
+        ["n_missing", "mask"], kind="stable", ignore_index=True
+    )
+    return table.assign(n_missing=table["n_missing"].clip(lower=0))
