@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notebook_lib import claims
@@ -19,6 +19,7 @@ def check(observed, **criterion):
 # ------------------------------------------------------------------- criteria
 
 
+@settings(deadline=None)
 @given(finite, finite, st.floats(0, 1e6))
 def test_two_sided_criterion(observed, expected, tol):
     if abs(observed - expected) <= tol:
@@ -28,6 +29,7 @@ def test_two_sided_criterion(observed, expected, tol):
             check(observed, expected=expected, tol=tol)
 
 
+@settings(deadline=None)
 @given(finite, finite, st.floats(0, 100), st.floats(0.5, 5))
 def test_monte_carlo_allowance(observed, bound, error, z):
     holds = observed - bound + z * error >= 0
@@ -39,6 +41,7 @@ def test_monte_carlo_allowance(observed, bound, error, z):
         assert holds
 
 
+@settings(deadline=None)
 @given(st.lists(finite, min_size=1, max_size=6), finite, finite)
 def test_bounds_hold_for_every_element(values, low, high):
     holds = all(low <= v <= high for v in values)
@@ -175,6 +178,7 @@ def test_not_attempted_needs_a_reason():
         claims.not_attempted("em-A1", why="")
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=True, allow_infinity=True))
 def test_stored_numbers_survive_noise_and_json(value):
     stored = claims.quantise(value)
@@ -187,6 +191,7 @@ def test_stored_numbers_survive_noise_and_json(value):
         assert claims.quantise(stored) == stored
 
 
+@settings(deadline=None)
 @given(st.floats(1e-8, 1e8), st.floats(-1e-14, 1e-14))
 def test_rounding_absorbs_floating_noise(value, noise):
     value = float(f"{value:.5g}")

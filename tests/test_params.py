@@ -5,7 +5,7 @@ import math
 import types
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notebook_lib import params
@@ -131,6 +131,7 @@ def test_a_rule_must_be_a_rule():
 # --------------------------------------------------------------------- rules
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False) | st.integers(-5, 5))
 def test_between_is_the_open_interval(value):
     rule = params.between(0, 1)

@@ -24,7 +24,7 @@ OKABE_ITO = {
     "blue": "#0072B2",
     "vermillion": "#D55E00",
     "purple": "#CC79A7",
-    "grey": "#7F7F7F",
+    "grey": "#5A5A5A",
 }
 
 
