@@ -5,6 +5,8 @@ step for step as in R's ``KernSmooth::dpill`` with its defaults. It is a bandwid
 a local *linear* fit; the paper uses it in a Nadaraya-Watson fit, and so do we.
 """
 
+from itertools import pairwise
+
 import numpy as np
 
 from .._validation import check_1d, check_same_length
@@ -70,7 +72,7 @@ def _quartics(x, y, n_blocks):
     """Residual sum of squares, and second and fourth derivatives, of block fits."""
     edges = [(len(x) // n_blocks) * b for b in range(n_blocks)] + [len(x)]
     rss, second, fourth = 0.0, [], []
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges):
         u, v = x[first:last], y[first:last]
         centre, scale = u.mean(), max(np.ptp(u) / 2, 1e-300)
         fit = np.polynomial.Polynomial(
