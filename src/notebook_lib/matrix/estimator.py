@@ -8,14 +8,13 @@ from .._validation import check_alpha, check_rng
 from ..exceptions import warn_infinite
 from ._checks import check_groups, check_matrix, check_observed, check_size
 from .completion import ALS, completed
-from .rules import HyperCube
 from .sampling import (
     default_calibration_size,
     max_calibration_groups,
     structured_split,
 )
-from .scmc import Calibration, _at, clip_to_range
-from .weights import ConformalizationWeights, warn_small
+from .scmc import Calibration, clip_to_range
+from .weights import warn_small
 
 __all__ = ["StructuredConformalCompletion"]
 
@@ -131,17 +130,13 @@ class StructuredConformalCompletion(BaseEstimator):
         if n_groups is None and max_calibration_groups(observed, size):
             n_groups = default_calibration_size(observed, size)
         n_groups = 1 if n_groups is None else n_groups
-        split = structured_split(
-            observed, size, n_groups, check_rng(self.random_state)
-        )
+        split = structured_split(observed, size, n_groups, check_rng(self.random_state))
         if not split.train.any():
             raise ValueError("n_groups leaves no cell to train on: use fewer groups")
         method = ALS() if self.completion is None else clone(self.completion)
         fitted = completed(method, M, split.train)
-        rule = HyperCube() if self.rule is None else self.rule
-        self._scores = rule.score(_at(M, split.groups), _at(fitted, split.groups))
-        self._observed, self._universe, self._split = observed, universe, split
-        self._fitted, self._rule = fitted, rule
+        self._M, self._observed, self._universe = M, observed, universe
+        self._split, self._fitted = split, fitted
         self.completed_ = self._orient(fitted)
         self.__dict__.pop("calibration_", None)
         return self
@@ -162,16 +157,16 @@ class StructuredConformalCompletion(BaseEstimator):
         """
         if not hasattr(self, "completed_"):
             raise NotFittedError("call fit before conformalize")
-        weights = ConformalizationWeights(
+        self.calibration_ = Calibration.from_groups(
+            self._M,
             self._observed,
             self._split.groups,
+            self._fitted,
             self._orient(observation_weights),
             self._orient(test_weights),
             universe=self._universe,
+            rule=self.rule,
             method=self.method,
-        )
-        self.calibration_ = Calibration(
-            self._fitted, self._scores, weights, self._rule
         )
         return self
 
@@ -201,9 +196,7 @@ class StructuredConformalCompletion(BaseEstimator):
             groups = groups[..., ::-1]
         groups = check_groups(groups, "groups", self._observed.shape)
         regions = [
-            self.calibration_.regions(
-                groups, level, infinite=self.infinite, warn=False
-            )
+            self.calibration_.regions(groups, level, infinite=self.infinite, warn=False)
             for level in check_alpha(self.alpha)
         ]
         self.is_infinite_ = np.stack([r.is_infinite for r in regions], axis=-1)

@@ -198,7 +198,8 @@ class AdditiveSamplingWeights:
                 p = expit(base + rows + columns)
                 slope = (seen - p).sum(axis=axis, keepdims=True) - self.ridge * effect
                 curve = (p * (1 - p)).sum(axis=axis, keepdims=True) + self.ridge
-                effect += slope / curve
+                # A full step overshoots where most probabilities are near 0.
+                effect += np.clip(slope / curve, -1, 1)
         self.logits_ = base + rows + columns
         return self
 

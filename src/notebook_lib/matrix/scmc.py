@@ -13,8 +13,17 @@ import numpy as np
 
 from .._validation import check_1d, check_alpha, check_rng, check_same_length
 from ..exceptions import warn_infinite
-from ..quantiles import as_fraction, weighted_conformal_quantile, weighted_quantile
-from ._checks import check_matrix, check_observed, check_size
+from ..quantiles import (
+    as_fraction,
+    conformal_quantile,
+    weighted_conformal_quantile,
+)
+from ._checks import (
+    check_matrix,
+    check_observed,
+    check_size,
+    check_test_groups,
+)
 from .completion import completed
 from .rules import HyperCube
 from .sampling import default_calibration_size, structured_split
@@ -106,6 +115,51 @@ class Calibration:
     weights: ConformalizationWeights
     rule: object
 
+    @classmethod
+    def from_groups(
+        cls,
+        M,
+        observed,
+        groups,
+        fitted,
+        observation_weights=None,
+        test_weights=None,
+        *,
+        universe=None,
+        rule=None,
+        method="laplace",
+    ):
+        """Calibrate with groups and a completion that are already there.
+
+        Parameters
+        ----------
+        M, fitted : ndarray, shape (n_rows, n_cols)
+            Values, and their completion from the training cells.
+        observed : ndarray of bool, shape (n_rows, n_cols)
+            Observed cells.
+        groups : ndarray of int, shape (n, K, 2)
+            Calibration groups of a structured split.
+        observation_weights, test_weights, universe, rule, method
+            As in :func:`calibrate`.
+
+        Returns
+        -------
+        Calibration
+            With the groups sorted by score.
+        """
+        rule = HyperCube() if rule is None else rule
+        scores = rule.score(_at(M, groups), _at(fitted, groups))
+        order = np.argsort(scores, kind="stable")
+        weights = ConformalizationWeights(
+            observed,
+            groups[order],
+            observation_weights,
+            test_weights,
+            universe=universe,
+            method=method,
+        )
+        return cls(fitted, scores[order], weights, rule)
+
     def thresholds(self, tests, alpha):
         """Weighted conformal quantile for each test group.
 
@@ -113,24 +167,39 @@ class Calibration:
         ----------
         tests : ndarray of int, shape (m, K, 2)
             Test groups.
-        alpha : float
-            Miscoverage level.
+        alpha : float or sequence of float, length L
+            Miscoverage level(s); the weights are computed once for all of them.
 
         Returns
         -------
-        thresholds, effective_size : ndarray, shape (m,)
-            ``tau_hat`` (``inf`` where ``p_{n+1} > alpha``) and ``1 / sum p_i^2``.
+        thresholds : ndarray, shape (m,) or (m, L)
+            ``tau_hat``, ``inf`` where ``p_{n+1} > alpha``.
+        effective_size : ndarray, shape (m,)
+            ``1 / sum p_i^2``.
         """
-        level = float(1 - as_fraction(alpha))
-        tau, size = np.empty(len(tests)), np.empty(len(tests))
-        for part, p in self.weights.blocks(np.asarray(tests)):
+        levels = check_alpha(alpha)
+        tests = np.asarray(tests)
+        if self.weights.uniform:
+            check_test_groups(tests, self.weights.askable, self.weights.test_weights)
+            tau = np.tile(conformal_quantile(self.scores, levels), (len(tests), 1))
+            size = np.full(len(tests), self.weights.n_groups + 1.0)
+        else:
+            tau, size = self._weighted(tests, levels)
+        return (tau if np.ndim(alpha) else tau[:, 0]), size
+
+    def _weighted(self, tests, levels):
+        shares = [float(1 - as_fraction(level)) for level in levels]
+        tau, size = np.empty((len(tests), len(levels))), np.empty(len(tests))
+        order = np.argsort(self.scores, kind="stable")
+        sorted_already = (order[1:] > order[:-1]).all()
+        atoms = np.append(self.scores[order], np.inf)
+        for part, p in self.weights.blocks(tests):
             size[part] = effective_sample_size(p)
-            tau[part] = weighted_quantile(
-                self.scores,
-                p[:, :-1],
-                np.full(len(p), level),
-                mass_at_infinity=p[:, -1],
-            )
+            mass = p[:, :-1] if sorted_already else p[:, order]
+            np.cumsum(mass, axis=1, out=mass)
+            # As in quantiles.weighted_quantile, with one sum for all the levels.
+            at = [np.searchsorted(row, np.subtract(shares, 1e-12)) for row in mass]
+            tau[part] = atoms[np.array(at)]
         return tau, size
 
     def regions(self, tests, alpha=0.1, *, infinite="inf", warn=True):
@@ -164,9 +233,7 @@ class Calibration:
         tau, is_infinite = self._finish(tau, size, infinite, warn)
         prediction = _at(self.fitted, np.asarray(tests))
         lower, upper = self.rule.bounds(prediction, tau)
-        return GroupRegions(
-            prediction, lower, upper, tau, is_infinite, size, self.rule
-        )
+        return GroupRegions(prediction, lower, upper, tau, is_infinite, size, self.rule)
 
     def cell_regions(self, tests, alpha=0.1, *, infinite="inf", warn=True):
         """Each cell of a test group treated alone, from groups of one cell.
@@ -175,29 +242,37 @@ class Calibration:
         ----------
         tests : ndarray of int, shape (m, K, 2)
             Test groups of any size; the calibration must be of size one.
-        alpha, infinite, warn
-            As in :meth:`regions`; give ``alpha / K`` for Bonferroni.
+        alpha : float or sequence of float
+            Miscoverage level(s) of a cell; give ``alpha / K`` for Bonferroni.
+        infinite, warn
+            As in :meth:`regions`.
 
         Returns
         -------
-        GroupRegions
-            Regions with one threshold for each cell.
+        GroupRegions or list of GroupRegions
+            Regions with one threshold for each cell; one for each level if `alpha`
+            is a sequence.
         """
-        alpha, tests = _one_level(alpha), np.asarray(tests)
+        levels, tests = check_alpha(alpha), np.asarray(tests)
         m, k = tests.shape[:2]
-        tau, size = self.thresholds(tests.reshape(m * k, 1, 2), alpha)
-        tau, is_infinite = self._finish(tau, size, infinite, warn)
+        taus, size = self.thresholds(tests.reshape(m * k, 1, 2), list(levels))
         prediction = _at(self.fitted, tests)
-        lower, upper = self.rule.bounds(prediction.reshape(-1, 1), tau)
-        return GroupRegions(
-            prediction,
-            lower.reshape(m, k),
-            upper.reshape(m, k),
-            tau.reshape(m, k),
-            is_infinite.reshape(m, k).any(axis=1),
-            size.reshape(m, k),
-            self.rule,
-        )
+        regions = []
+        for tau in taus.T:
+            tau, is_infinite = self._finish(tau, size, infinite, warn)
+            lower, upper = self.rule.bounds(prediction.reshape(-1, 1), tau)
+            regions.append(
+                GroupRegions(
+                    prediction,
+                    lower.reshape(m, k),
+                    upper.reshape(m, k),
+                    tau.reshape(m, k),
+                    is_infinite.reshape(m, k).any(axis=1),
+                    size.reshape(m, k),
+                    self.rule,
+                )
+            )
+        return regions if np.ndim(alpha) else regions[0]
 
     def _finish(self, tau, size, infinite, warn):
         if infinite not in ("inf", "max"):
@@ -283,22 +358,22 @@ def calibrate(
     if n_groups is None:
         n_groups = max(1, default_calibration_size(observed, group_size))
     split = structured_split(observed, group_size, n_groups, check_rng(rng))
-    weights = ConformalizationWeights(
-        observed,
-        split.groups,
-        observation_weights,
-        test_weights,
-        universe=universe,
-        method=method,
-    )
     if not split.train.any():
         raise ValueError(
             f"n_groups={n_groups} leaves no cell to train on: use fewer groups"
         )
     fitted = completed(completion, M, split.train)
-    rule = HyperCube() if rule is None else rule
-    scores = rule.score(_at(M, split.groups), _at(fitted, split.groups))
-    return Calibration(fitted, scores, weights, rule)
+    return Calibration.from_groups(
+        M,
+        observed,
+        split.groups,
+        fitted,
+        observation_weights,
+        test_weights,
+        universe=universe,
+        rule=rule,
+        method=method,
+    )
 
 
 def scmc(M, observed, tests, completion, rng, *, alpha=0.1, infinite="inf", **options):

@@ -67,9 +67,7 @@ def column_effect_matrix(
     rng = check_rng(rng)
     low_rank = low_rank_matrix(n_rows, n_cols, rank, signal)
     large = rng.random(n_cols) < share
-    effect = np.where(
-        large, rng.normal(mu, 0.1, n_cols), rng.standard_normal(n_cols)
-    )
+    effect = np.where(large, rng.normal(mu, 0.1, n_cols), rng.standard_normal(n_cols))
     noise = 0.1 * rng.standard_normal((n_rows, n_cols)) + 0.9 * effect
     return 0.5 * low_rank + 0.5 * noise
 

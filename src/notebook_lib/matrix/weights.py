@@ -22,7 +22,7 @@ from .wallenius import exact_log_ratios, laplace_log_odds, laplace_scale
 
 __all__ = ["ConformalizationWeights", "effective_sample_size"]
 
-_BLOCK = 2_000_000  # entries of a (tests, groups) matrix held at once
+_BLOCK = 250_000  # entries of a (tests, groups) matrix held at once: fits a cache
 
 
 class ConformalizationWeights:
@@ -51,6 +51,8 @@ class ConformalizationWeights:
         the factor is exactly one) or the method is ``"exact"``.
     missing : ndarray of bool, shape (n_rows, n_cols)
         Missing cells with a positive test weight.
+    askable : ndarray of bool, shape (n_rows, n_cols)
+        Missing cells, whatever their test weight.
 
     Raises
     ------
@@ -101,10 +103,11 @@ class ConformalizationWeights:
         self.group_size, self.n_groups = groups.shape[1], len(groups)
         missing = universe & ~observed
         self.missing = missing & (wstar > 0)
-        self._askable = missing
+        self.askable = missing
         self._set_up_observation(w, observed, missing)
         self._set_up_test(wstar)
         self._set_up_split(observed.sum(axis=0))
+        self._set_up_calibration()
 
     # ---------------------------------------------------------- set-up, once
 
@@ -120,7 +123,6 @@ class ConformalizationWeights:
         self._cal_w = self._cells(w, self.groups)
         if not self.constant and self.method == "laplace":
             self.scale = laplace_scale(self._w_observed, self._delta)
-            self._cal_odds = laplace_log_odds(self._cal_w, self.scale).sum(axis=1)
 
     def _set_up_test(self, wstar):
         k = self.group_size
@@ -139,7 +141,9 @@ class ConformalizationWeights:
         self._cal_tail = np.cumsum(cal[:, ::-1], axis=1)[:, ::-1]
         self._cal_sum = self._cal_tail[:, 0]
         column = self._cal_column
-        self._reopened = np.where(count[column] < k, column_mass[column], 0.0)
+        self._own = self._cal_sum + np.where(
+            count[column] < k, column_mass[column], 0.0
+        )
         with np.errstate(divide="ignore", invalid="ignore"):
             self._cal_log = np.log(cal).sum(axis=1)
             self._cal_log -= self._log_rest(self._cal_tail, column_mass[column])
@@ -174,6 +178,24 @@ class ConformalizationWeights:
         if k == 1:
             self._gives[:] = self._takes[:] = 0.0
 
+    def _set_up_calibration(self):
+        """Everything that belongs to a calibration group alone, as one factor."""
+        logs = self._cal_log + self._gives[self._cal_column]
+        if not self.constant and self.method == "laplace":
+            logs = logs + laplace_log_odds(self._cal_w, self.scale).sum(axis=1)
+        possible = self._possible = np.isfinite(logs)
+        self._top = logs[possible].max() if possible.any() else 0.0
+        # A calibration group of test weight 0 is never a test group: weight 0.
+        self._cal_factor = np.where(possible, np.exp(logs - self._top), 0.0)
+
+    @property
+    def uniform(self):
+        """Whether all weights are 1 / (n + 1): single cells, constant weights."""
+        stars = self.test_weights[self.askable]
+        cal = self._cells(self.test_weights, self.groups)
+        same = (stars == stars[0]).all() and (cal == stars[0]).all()
+        return bool(self.group_size == 1 and self.constant and same)
+
     @staticmethod
     def _cells(matrix, groups):
         return matrix[groups[..., 0], groups[..., 1]]
@@ -201,54 +223,47 @@ class ConformalizationWeights:
         ValueError
             If a test group has another size, or could not have been drawn.
         """
-        logs = self.log_matrix(tests, check=check)
-        logs -= logs.max(axis=1, keepdims=True)
-        np.exp(logs, out=logs)
-        logs /= logs.sum(axis=1, keepdims=True)
-        return logs
-
-    def log_matrix(self, tests, *, check=True):
-        """Unnormalised log weights, shape (m, n + 1); see :meth:`matrix`."""
         if check:
-            tests = check_test_groups(tests, self._askable, self.test_weights)
+            tests = check_test_groups(tests, self.askable, self.test_weights)
         if tests.shape[1] != self.group_size:
             raise ValueError(
                 f"tests are groups of {tests.shape[1]} cells, calibration groups of "
                 f"{self.group_size}"
             )
-        logs = np.empty((len(tests), self.n_groups + 1))
         column = tests[:, 0, 1]
-        wstar = self._cells(self.test_weights, tests)
+        wstar, test_w = (
+            self._cells(self.test_weights, tests),
+            self._cells(self._w, tests),
+        )
         tail = np.cumsum(wstar[:, ::-1], axis=1)[:, ::-1]
-        self._fill_general(logs, tests, column, tail[:, 0])
-        self._fix_same_column(logs, column, tail[:, 0])
-        logs[:, -1] = np.log(wstar).sum(axis=1) - np.log(self._total)
-        rest = self._column_mass[column] - tail[:, 0]
-        logs[:, -1] -= self._log_rest(tail, rest)
-        self._add_observation(logs, tests)
-        return logs
+        out = np.empty((len(tests), self.n_groups + 1))
+        body = out[:, :-1]
+        self._first_cells(body, column, tail[:, 0])
+        self._fix_same_column(body, column, tail[:, 0])
+        # What belongs to the test group alone goes to the last entry of its row.
+        last = np.log(wstar).sum(axis=1) - self._takes[column] - self._top
+        last -= self._log_rest(tail, self._column_mass[column] - tail[:, 0])
+        last += self._observation(body, test_w)
+        if not self._possible.all():
+            body[:, ~self._possible] = 0.0
+        body *= self._cal_factor
+        shrink = np.maximum(last, 0.0)
+        body *= np.exp(-shrink)[:, None]
+        # A test cell of weight 0 is never observed: its group can only be the test.
+        out[:, -1] = np.where(np.isinf(last), 1.0, np.exp(last - shrink))
+        out /= out.sum(axis=1, keepdims=True)
+        return out
 
-    def _closed(self, column, s):
-        """Mass that a test column loses when too few cells are left in it."""
+    def _first_cells(self, body, column, s):
+        """``W / (W - s + s_i + u_i)``, as if no pair shared a column."""
         short = self._count[column] < 2 * self.group_size
-        return np.where(short, self._column_mass[column] - s, 0.0)
+        closed = np.where(short, self._column_mass[column] - s, 0.0)
+        base = np.maximum(self._total - s - closed, 0.0)
+        np.add(base[:, None], self._own[None, :], out=body)
+        with np.errstate(divide="ignore"):
+            np.divide(self._total, body, out=body)
 
-    def _fill_general(self, logs, tests, column, s):
-        """First cells and the split, as if no pair shared a column."""
-        own = self._cal_sum + self._reopened
-        base = self._total - s - self._closed(column, s)
-        cal = self._cal_log + self._gives[self._cal_column]
-        body = logs[:, :-1]
-        np.add(base[:, None], own[None, :], out=body)
-        # Rounding must not take away more than what the swapped-in cells bring.
-        np.maximum(body, own[None, :], out=body)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            np.log(body, out=body)
-            np.subtract(cal[None, :], body, out=body)
-        body += self._takes[column][:, None]
-        body[:, ~np.isfinite(cal)] = -np.inf
-
-    def _fix_same_column(self, logs, column, s):
+    def _fix_same_column(self, body, column, s):
         """Recompute the pairs whose calibration group shares the test column."""
         start, stop = self._column_start[column], self._column_start[column + 1]
         pairs = stop - start
@@ -257,38 +272,33 @@ class ConformalizationWeights:
             return
         place = np.arange(len(j)) - np.repeat(np.cumsum(pairs) - pairs, pairs)
         i = self._by_column[np.repeat(start, pairs) + place]
-        own = self._cal_sum[i]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            first = np.log(np.maximum(self._total - s[j] + own, own))
-            mass = self._column_mass[column[j]]
-            rest = self._log_rest(self._cal_tail[i], mass - s[j])
-            full = self._log_rest(self._cal_tail[i], mass)
-            value = self._cal_log[i] + full - rest - first
-        logs[j, i] = np.where(np.isfinite(self._cal_log[i]), value, -np.inf)
+        first = np.maximum(self._total - s[j], 0.0) + self._cal_sum[i]
+        mass, tail = self._column_mass[column[j]], self._cal_tail[i]
+        with np.errstate(invalid="ignore"):
+            rest = self._log_rest(tail, mass) - self._log_rest(tail, mass - s[j])
+        split = self._gives[column[j]] + self._takes[column[j]]
+        rest = np.where(np.isfinite(rest), rest, 0.0)
+        with np.errstate(divide="ignore"):
+            body[j, i] = self._total / first * np.exp(rest - split)
 
-    def _add_observation(self, logs, tests):
+    def _observation(self, body, test_w):
+        """Multiply the swaps in; return the log factor of the test group itself."""
         if self.constant:
-            return
-        test_w = self._cells(self._w, tests)
-        if self.method == "exact":
-            self._add_exact(logs, test_w)
-            return
-        total = test_w.sum(axis=1)
-        test_odds = laplace_log_odds(test_w, self.scale).sum(axis=1)
-        possible = np.isfinite(test_odds)
-        shift = self._delta - total[:, None] + self._cal_w.sum(axis=1)[None, :]
-        logs[:, :-1] += np.log(shift / self._delta) + self._cal_odds
-        logs[:, -1] += np.where(possible, test_odds, 0.0)
-        # A test cell that cannot be observed can only be in the test group.
-        logs[~possible, :-1] = -np.inf
-
-    def _add_exact(self, logs, test_w):
-        possible = (test_w > 0).all(axis=1)
-        logs[~possible, :-1] = -np.inf
+            return np.zeros(len(test_w))
+        if self.method == "laplace":
+            kept = self._delta - test_w.sum(axis=1)
+            body *= kept[:, None] + self._cal_w.sum(axis=1)
+            body /= self._delta
+            return laplace_log_odds(test_w, self.scale).sum(axis=1)
+        possible, last = (test_w > 0).all(axis=1), np.full(len(test_w), np.inf)
         if possible.any():
-            logs[possible, :-1] += exact_log_ratios(
+            swap = exact_log_ratios(
                 self._w_observed, self._delta, self._cal_w, test_w[possible]
             )
+            top = swap.max(axis=1)
+            body[possible] *= np.exp(swap - top[:, None])
+            last[possible] = -top
+        return last
 
     def blocks(self, tests):
         """Yield ``(slice, weights)`` over blocks of test groups, to bound memory.
@@ -303,7 +313,7 @@ class ConformalizationWeights:
         slice, ndarray
             Rows of `tests`, and their weights as :meth:`matrix` gives them.
         """
-        tests = check_test_groups(tests, self._askable, self.test_weights)
+        tests = check_test_groups(tests, self.askable, self.test_weights)
         step = max(1, _BLOCK // (self.n_groups + 1))
         for start in range(0, len(tests), step):
             part = slice(start, start + step)
@@ -323,7 +333,8 @@ def effective_sample_size(weights):
     ndarray, shape (m,)
         Between 1 (one group decides) and ``n + 1`` (all count alike).
     """
-    return 1 / np.square(np.asarray(weights)).sum(axis=-1)
+    weights = np.asarray(weights)
+    return 1 / np.einsum("...i,...i->...", weights, weights)
 
 
 def warn_small(n_groups, sizes, *, stacklevel=3):
