@@ -20,6 +20,7 @@ from .diagnostics import (
     bin_table,
     effective_sample_size,
     overlap_report,
+    suggest_epsilon,
 )
 from .effects import effect_intervals
 from .estimator import MissingOutcomeConformal, cross_intervals, split_outcome
@@ -106,6 +107,7 @@ __all__ = [
     "shift_threshold",
     "split_outcome",
     "squared_mass_at_infinity",
+    "suggest_epsilon",
     "unavoidable_points",
     "weighted_threshold",
     "worst_mass_bound",

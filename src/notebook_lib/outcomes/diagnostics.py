@@ -15,7 +15,10 @@ __all__ = [
     "bin_table",
     "effective_sample_size",
     "overlap_report",
+    "suggest_epsilon",
 ]
+
+_CANDIDATES = tuple(0.05 * 1.3**k for k in range(20))
 
 
 def effective_sample_size(weights):
@@ -103,6 +106,50 @@ def overlap_report(propensity, test_propensity, *, epsilon=0.1):
         name="value",
         dtype=float,
     )
+
+
+def suggest_epsilon(propensity, A, alpha, *, share=0.5, candidates=_CANDIDATES):
+    """Smallest bin width that keeps the mass at infinity low, on training rows.
+
+    Parameters
+    ----------
+    propensity : array_like, shape (n,)
+        Probability of an observed outcome at training rows.
+    A : array_like of 0/1, shape (n,)
+        1 where the outcome is observed.
+    alpha : float
+        Miscoverage level in (0, 1).
+    share : float
+        Part of `alpha` that the mass at infinity of the one-representative form may
+        take.
+    candidates : sequence of float
+        Widths to try, in increasing order; from 0.05 in steps of 30 % by default.
+
+    Returns
+    -------
+    float
+        The first width that will do, or the largest.
+
+    Raises
+    ------
+    ValueError
+        If all training rows are of one kind.
+
+    Notes
+    -----
+    Choose it on training rows: a width picked by looking at the features that are
+    calibrated and predicted would no longer be one binning to condition on. The cost
+    in coverage is ``sharp_slack(epsilon)``, at most ``epsilon / 4``.
+    """
+    propensity, A = check_propensity(propensity), check_indicator(A)
+    if A.all() or not A.any():
+        raise ValueError("A must hold both kinds of rows to compare them")
+    for epsilon in candidates:
+        bins = odds_bins(propensity, epsilon)
+        mass = mass_at_infinity(bins[A], bins[~A], variant="one_rep")
+        if mass <= share * alpha:
+            break
+    return float(epsilon)
 
 
 def balance_by_bin(X, A, bins):

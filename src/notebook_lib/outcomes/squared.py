@@ -233,8 +233,11 @@ def _warn_trivial(layout, levels, table, variant):
         return
     _, extra, single, double = _coefficients(layout.n_cal, layout.n_test, variant)
     mass = _second_moment(extra, single, double) / layout.n_test.sum(axis=1) ** 2
-    hint = "more cells, a larger epsilon" + (
-        ", or variant='two_rep'" if variant == "paper" else ""
+    hint = (
+        "variant='two_rep', more cells, or a larger epsilon"
+        if variant == "paper"
+        else "a larger epsilon (see suggest_epsilon), or a cell of their own for rows "
+        "whose bins hold few calibration points"
     )
     warn_infinite(
         int(trivial[layout.cell].sum()),

@@ -270,8 +270,11 @@ def _warn_trivial(layout, infinity, alpha, table, variant):
     trivial = np.isinf(table).any(axis=0) & (infinity > alpha + TOLERANCE)
     if not trivial.any():
         return
-    hint = "more cells, a larger epsilon" + (
-        ", or variant='one_rep'" if variant == "paper" else ""
+    hint = (
+        "variant='one_rep', more cells, or a larger epsilon"
+        if variant == "paper"
+        else "a larger epsilon (see suggest_epsilon), or a cell of their own for rows "
+        "whose bins hold few calibration points"
     )
     warn_infinite(
         int(trivial[layout.cell].sum()),
