@@ -1,8 +1,9 @@
 """One look for all the figures of the book, and one colour for each method.
 
 Colours are those of Okabe and Ito, safe for colour-blind readers. A method keeps
-its colour, marker and line style in every chapter; two methods never share all
-three, and the methods of one chapter never share a colour.
+its colour, marker and line style in every chapter. Within a chapter no two methods
+share a marker, and only variants of one method (a name with an addition after it)
+share a colour; their lines differ.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ METHODS: dict[str, dict[str, MethodStyle]] = {
         "SCMC (estimated w)": _style("sky", "v", "-."),
         "SCMC (equal weights)": _style("vermillion", "^", "--"),
         "SCMC (w* = 1)": _style("purple", "D", ":"),
+        "SCMC (w = 1)": _style("green", "P", "-."),
+        "individual": _style("yellow", "*", "--"),
     },
     "03_mask_conditional": {
         "oracle": _style("black", "o", "-"),
@@ -70,6 +73,8 @@ METHODS: dict[str, dict[str, MethodStyle]] = {
         "LCP": _style("vermillion", "^", "-"),
         "equal weights": _style("yellow", "*", ":"),
         "same mask": _style("purple", "h", "-."),
+        "nexCP (mask weights)": _style("blue", "p", ":"),
+        "nexCP (equal weights)": _style("blue", "<", "-."),
     },
     "04_mda_nested": {
         "oracle": _style("black", "o", "-"),
@@ -79,17 +84,20 @@ METHODS: dict[str, dict[str, MethodStyle]] = {
         "CP-MDA-Nested": _style("orange", "s", "-"),
         "CP-MDA-Nested*": _style("blue", "D", "-"),
         "CP-MDA-Nested* (<=2)": _style("vermillion", "^", "-."),
+        "CP-MDA-Nested* (adaptive)": _style("blue", "p", ":"),
         "same mask": _style("purple", "h", "-."),
     },
     "05_missing_outcomes": {
         "oracle": _style("black", "o", "-"),
         "naive": _style("grey", "X", "--"),
-        "split CP": _style("grey", "x", ":"),
         "weighted CP": _style("orange", "s", "-"),
         "binned wCP": _style("purple", "h", "-."),
         "pro-CP": _style("blue", "D", "-"),
         "pro-CP (one representative)": _style("sky", "v", "-."),
+        "pro-CP, quick partition": _style("blue", "p", ":"),
         "pro-CP2": _style("green", "P", "-"),
+        "pro-CP2 (constant levels)": _style("green", "<", "--"),
+        "pro-CP2 (two representatives)": _style("green", ">", ":"),
         "K-th order": _style("yellow", "*", ":"),
         "PAC": _style("vermillion", "^", "--"),
     },
@@ -118,7 +126,12 @@ ALIASES = {
     "wcp": "weighted CP",
     "binned weighted cp": "binned wCP",
     "one_rep": "pro-CP (one representative)",
-    "split conformal": "split CP",
+    "split cp": "CP",
+    "split conformal": "CP",
+    "pro-cp (partition)": "pro-CP, quick partition",
+    "individual cmc": "individual",
+    "nexcp (equal)": "nexCP (equal weights)",
+    "nexcp (mask)": "nexCP (mask weights)",
 }
 
 
