@@ -7,7 +7,7 @@ from tools.book import chapter, parameters
 from tools.book.cli import main
 from tools.book.layout import BookError
 
-CELL = '''\
+CELL = """\
 alpha: float = 0.1  # miscoverage level, in (0, 1)
 n: int = 100
 label: str = "a"  # a word
@@ -17,7 +17,7 @@ pair: tuple[float, float] = (0.0, 1.0)
 limit: int | None = None
 which: str | list[str] = "all"
 loose = 3
-'''
+"""
 KNOWN = describe(CELL)
 
 

@@ -52,9 +52,7 @@ class Outcome:
 def _failure(error) -> str:
     """A papermill error as the cell, its code and the message."""
     head = "\n".join(f"    {line}" for line in error.source.splitlines()[:8])
-    return (
-        f"cell [{error.exec_count}] raised {error.ename}: {error.evalue}\n{head}"
-    )
+    return f"cell [{error.exec_count}] raised {error.ename}: {error.evalue}\n{head}"
 
 
 def execute_one(run: Run) -> Outcome:
