@@ -34,6 +34,7 @@ from .nested import (
     label_counts,
     unstarred_bounds,
 )
+from .network import QuantileNetwork
 from .pairs import PairPlan, check_masked, count_naive_predictions
 from .report import mask_report
 from .subsample import (
@@ -67,6 +68,7 @@ __all__ = [
     "NexCP",
     "PairPlan",
     "PerMaskRegressor",
+    "QuantileNetwork",
     "RandomSupermask",
     "SameMask",
     "Supermask",
