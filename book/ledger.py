@@ -54,10 +54,10 @@ glue("n_open", int(totals["not attempted"]), display=False)
 #
 # By chapter, and by the kind of statement.
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 HTML(page.style() + page.summary_html(counts))
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 HTML(page.summary_html(claims.summary(ledger, by="kind")))
 
 # %% [markdown]
@@ -76,7 +76,7 @@ HTML(page.summary_html(claims.summary(ledger, by="kind")))
 #
 # The claims for which the run does not give what the document says.
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 different = ledger[ledger["verdict"] == claims.DIFFERS]
 if len(different):
     display(HTML(page.ledger_html(different)))
@@ -88,7 +88,7 @@ else:
 #
 # The simulation blueprint (chapter 1).
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 HTML(page.ledger_html(ledger[ledger["chapter"] == "01_latent_class"]))
 
 # %% [markdown]
@@ -96,7 +96,7 @@ HTML(page.ledger_html(ledger[ledger["chapter"] == "01_latent_class"]))
 #
 # Structured conformal inference for matrix completion, {cite:t}`liang2024structured` (chapter 2).
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 HTML(page.ledger_html(ledger[ledger["chapter"] == "02_matrix_completion"]))
 
 # %% [markdown]
@@ -104,7 +104,7 @@ HTML(page.ledger_html(ledger[ledger["chapter"] == "02_matrix_completion"]))
 #
 # Fair conformal prediction for incomplete covariate data, {cite:t}`kong2025fair` (chapter 3).
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 HTML(page.ledger_html(ledger[ledger["chapter"] == "03_mask_conditional"]))
 
 # %% [markdown]
@@ -112,7 +112,7 @@ HTML(page.ledger_html(ledger[ledger["chapter"] == "03_mask_conditional"]))
 #
 # CP-MDA-Nested\*, {cite:t}`zaffran2024predictive` (chapter 4).
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 HTML(page.ledger_html(ledger[ledger["chapter"] == "04_mda_nested"]))
 
 # %% [markdown]
@@ -120,8 +120,18 @@ HTML(page.ledger_html(ledger[ledger["chapter"] == "04_mda_nested"]))
 #
 # Conditional predictive inference for missing outcomes, {cite:t}`lee2025conditional` (chapter 5).
 
-# %% tags=["hide-input"]
+# %% tags=["remove-input"]
 HTML(page.ledger_html(ledger[ledger["chapter"] == "05_missing_outcomes"]))
+
+# %% [markdown]
+# ## Where the paper-scale numbers come from
+#
+# Each study is stored with its grid, seed, package versions and wall time; `python -m notebook_lib.studies run NAME` makes it again.
+
+# %%
+from notebook_lib import studies
+
+studies.stored().set_index("study").drop(columns="description")
 
 # %% [markdown]
 # ## Check yourself

@@ -86,6 +86,15 @@ def test_a_longer_study_extends_a_shorter_one(frame, tmp_path):
     assert longer.attrs["run"]["resumed_replicates"] == 16
 
 
+def test_wall_time_adds_up_over_interruptions(tmp_path):
+    study = example.make()
+    run(study, tmp_path, n_replicates=4, keep=True)
+    (path, *_) = (tmp_path / study.name / study.key).glob("done-*.json")
+    batch = json.loads(path.read_text())
+    path.write_text(json.dumps(batch | {"seconds": 1000.0}))
+    assert run(study, tmp_path).attrs["run"]["wall_seconds"] > 1000
+
+
 def test_finished_replicates_are_not_run_again(tmp_path):
     run(example.make(), tmp_path, keep=True)
     refuses = example.make(n_replicates=10)
@@ -99,7 +108,7 @@ def test_checkpoints_are_removed_after_a_complete_run(tmp_path):
     run(example.make(), tmp_path)
     assert not list(tmp_path.rglob("*.json"))
     run(example.make(), tmp_path, keep=True, batch=7)
-    assert len(list(tmp_path.rglob("batch-*.json"))) == math.ceil(40 / 7)
+    assert len(list(tmp_path.rglob("done-*.json"))) == math.ceil(40 / 7)
 
 
 def test_restart_forgets_checkpoints(tmp_path):
@@ -149,7 +158,7 @@ def _kill_in_the_middle(folder, n_jobs):
         stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 60
-    while len(list(folder.rglob("batch-*.json"))) < 10:
+    while len(list(folder.rglob("done-*.json"))) < 10:
         assert child.poll() is None, "the run ended before it was killed"
         assert time.monotonic() < deadline, "no checkpoints in a minute"
         time.sleep(0.02)
@@ -176,17 +185,17 @@ def test_killed_run_resumes_to_the_same_bytes(tmp_path, n_jobs):
 def test_a_half_written_batch_is_not_read(tmp_path):
     study = example.make()
     store = Checkpoints(study, tmp_path)
-    store.write([((0, 0), [{"value": 1.0}])])
-    (store.folder / "batch-00000-0000001-x.json.part").write_text('[{"scen')
-    assert store.read() == {(0, 0): [{"value": 1.0}]}
+    store.write([((0, 0), [{"value": 1.0}])], 2.0)
+    (store.folder / "done-00000-0000001-x.json.part").write_text('[{"scen')
+    assert store.read() == ({(0, 0): [{"value": 1.0}]}, 2.0)
 
 
 @given(st.floats(allow_nan=False) | st.integers(-(2**60), 2**60) | st.text(max_size=5))
 @settings(max_examples=30, deadline=None)
 def test_checkpoints_keep_every_bit(tmp_path_factory, value):
     store = Checkpoints(example.make(), tmp_path_factory.mktemp("bits"))
-    store.write([((1, 2), [{"value": value}])])
-    (rows,) = store.read().values()
+    store.write([((1, 2), [{"value": value}])], 0.0)
+    (rows,) = store.read()[0].values()
     assert rows == [{"value": value}]
     assert type(rows[0]["value"]) is type(value)
 
@@ -344,6 +353,17 @@ def test_save_and_load(frame, tmp_path):
     assert manifest["note"] == "for the test"
     studies.save(study, back, folder=tmp_path)
     assert path.read_text() == to_csv(frame)
+
+
+def test_stored_lists_what_ran(frame, tmp_path):
+    assert studies.stored(folder=tmp_path).empty
+    studies.save(example.make(description="A toy."), frame, folder=tmp_path)
+    (row,) = studies.stored(folder=tmp_path).to_dict("records")
+    assert row["study"] == "example"
+    assert row["scenarios"] == 4
+    assert row["replicates"] == 10
+    assert row["rows"] == len(frame)
+    assert row["failed"] == (frame["error"] != "").sum()
 
 
 def test_stored_numbers_have_six_digits():

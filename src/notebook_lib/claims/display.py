@@ -46,6 +46,8 @@ def _in_notebook() -> bool:
 
 def _numbers(record: Record) -> list[str]:
     said = []
+    if holds(record.observed, record.expected):
+        return [f"holds for all {record.n_values}" if record.n_values > 1 else "holds"]
     if record.observed is not None:
         error = f" ({record.mc_error:.2g})" if _positive(record.mc_error) else ""
         which = f" (the tightest of {record.n_values})"
@@ -58,6 +60,11 @@ def _numbers(record: Record) -> list[str]:
         error = f" ({error:.2g})" if _positive(error) else ""
         said.append(f"published {show(record.published)}{error}")
     return said
+
+
+def holds(observed, expected: str) -> bool:
+    """Whether a verdict is that a statement is true, with no number to show."""
+    return observed is True and expected == "yes"
 
 
 def _positive(value) -> bool:

@@ -10,6 +10,7 @@ import html
 
 import pandas as pd
 
+from notebook_lib.claims.display import holds
 from notebook_lib.claims.record import (
     DIFFERS,
     NOT_ATTEMPTED,
@@ -20,6 +21,16 @@ from notebook_lib.claims.record import (
 
 _SHOWN_PARTS = 4
 
+#: The chapters by their names on the page.
+CHAPTERS = {
+    "01_latent_class": "1. A latent class",
+    "02_matrix_completion": "2. Missing entries of a matrix",
+    "03_mask_conditional": "3. Missing covariates: fairness",
+    "04_mda_nested": "4. Missing covariates: every mask",
+    "05_missing_outcomes": "5. Missing outcomes",
+    "all": "all five",
+}
+
 STYLE = """<style>
 table.ledger {border-collapse: collapse; font-size: .84rem; width: 100%;
   font-variant-numeric: tabular-nums}
@@ -29,10 +40,14 @@ table.ledger th, table.ledger td {border: 0; padding: .3rem .55rem;
 table.ledger td:first-child {white-space: nowrap; font-weight: 600}
 table.ledger td.claimed {min-width: 14rem}
 table.ledger .criterion, table.ledger .why {opacity: .78; display: block}
+table.ledger a {white-space: nowrap}
+table.ledger td:nth-child(3) .criterion, table.ledger td:nth-child(4) .criterion {
+  min-width: 6.5rem}
 table.ledger .verdict {font-weight: 600; white-space: nowrap}
 table.ledger .reproduced {color: var(--book-reproduced, #00704f)}
 table.ledger .differs {color: var(--book-differs, #a84300)}
 table.ledger .not-attempted {color: var(--book-open, #5c6470)}
+table.ledger td > div + div {margin-top: .35rem}
 div.ledger {overflow-x: auto}
 </style>"""
 
@@ -92,19 +107,26 @@ def link(record: dict) -> str:
 
 
 def _cell(records: list[dict]) -> str:
-    lines = [_line(record) for record in records[:_SHOWN_PARTS]]
-    if len(records) > _SHOWN_PARTS:
-        lines.append(f"and {len(records) - _SHOWN_PARTS} more")
-    return "<br>".join(lines)
+    return _stack([_line(record) for record in records])
+
+
+def _stack(lines: list[str]) -> str:
+    """Put the first lines below each other and count the rest."""
+    shown = lines[:_SHOWN_PARTS]
+    if len(lines) > _SHOWN_PARTS:
+        shown.append(f"and {len(lines) - _SHOWN_PARTS} more")
+    return "".join(f"<div>{line}</div>" for line in shown)
 
 
 def _line(record: dict) -> str:
     """Ours against what was expected, linked to the cell."""
     if record["verdict"] == NOT_ATTEMPTED:
         return f'<a href="{link(record)}">not attempted</a>'
+    part = f"{html.escape(record['part'])}: " if record["part"] else ""
+    if holds(record["observed"], record["expected"]):
+        return f'{part}<a href="{link(record)}">holds</a>'
     observed = show(record["observed"]) + _error(record["mc_error"])
     expected = html.escape(str(record["expected"]))
-    part = f"{html.escape(record['part'])}: " if record["part"] else ""
     return (
         f'{part}<a href="{link(record)}">{html.escape(observed)}</a>'
         f'<span class="criterion">expected {expected}</span>'
@@ -122,10 +144,7 @@ def _published(records: list[dict]) -> str:
         if not pd.isna(record["published"]):
             value = show(record["published"]) + _error(record["published_error"])
             found[value] = None
-    lines = list(found)
-    more = f"<br>and {len(lines) - _SHOWN_PARTS} more"
-    shown = "<br>".join(html.escape(line) for line in lines[:_SHOWN_PARTS])
-    return shown + (more if len(lines) > _SHOWN_PARTS else "")
+    return _stack([html.escape(value) for value in found])
 
 
 def _verdict(row: dict) -> str:
@@ -146,7 +165,7 @@ def summary_html(counts: pd.DataFrame) -> str:
 
 def _summary_row(name: str, row: pd.Series) -> str:
     cells = "".join(f"<td>{int(value)}</td>" for value in row)
-    label = html.escape(str(name))
+    label = html.escape(CHAPTERS.get(str(name), str(name)))
     return f"<tr><td>{label}</td>{cells}<td>{_bar(row)}</td></tr>"
 
 

@@ -20,7 +20,7 @@ import pkgutil
 
 from notebook_lib.studies.checkpoint import clear_checkpoints
 from notebook_lib.studies.runner import run
-from notebook_lib.studies.store import aggregate, load, save
+from notebook_lib.studies.store import aggregate, load, save, stored
 from notebook_lib.studies.study import Study, grid
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "register",
     "run",
     "save",
+    "stored",
 ]
 
 #: The known studies by name; filled by :func:`register` and :func:`discover`.

@@ -35,26 +35,29 @@ class Checkpoints:
             folder = base / "_build" / "checkpoints"
         self.folder = Path(folder) / study.name / study.key
 
-    def read(self) -> dict[Task, list[dict]]:
-        """Return the rows of every finished replicate."""
+    def read(self) -> tuple[dict[Task, list[dict]], float]:
+        """Return the rows of every finished replicate, and the seconds they took."""
         done: dict[Task, list[dict]] = {}
-        for path in sorted(self.folder.glob("batch-*.json")):
-            for entry in json.loads(path.read_text(encoding="utf-8")):
-                done[entry["scenario"], entry["replicate"]] = entry["rows"]
-        return done
+        seconds = 0.0
+        for path in sorted(self.folder.glob("done-*.json")):
+            batch = json.loads(path.read_text(encoding="utf-8"))
+            seconds += batch["seconds"]
+            for scenario, replicate, rows in batch["results"]:
+                done[scenario, replicate] = rows
+        return done, seconds
 
-    def write(self, results: list[tuple[Task, list[dict]]]) -> None:
-        """Store a batch of finished replicates."""
+    def write(self, results: list[tuple[Task, list[dict]]], seconds: float) -> None:
+        """Store a batch of finished replicates, and the wall time since the last."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        entries = [
-            {"scenario": task[0], "replicate": task[1], "rows": rows}
-            for task, rows in results
-        ]
+        batch = {
+            "seconds": round(seconds, 3),
+            "results": [[*task, rows] for task, rows in results],
+        }
         first = results[0][0]
-        name = f"batch-{first[0]:05d}-{first[1]:07d}-{uuid.uuid4().hex[:8]}.json"
+        name = f"done-{first[0]:05d}-{first[1]:07d}-{uuid.uuid4().hex[:8]}.json"
         partial = self.folder / (name + ".part")
         with partial.open("w", encoding="utf-8") as out:
-            json.dump(entries, out)
+            json.dump(batch, out)
             out.flush()
             os.fsync(out.fileno())
         partial.replace(self.folder / name)

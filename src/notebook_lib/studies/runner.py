@@ -71,23 +71,25 @@ def run(
     """
     n_replicates = study.n_replicates if n_replicates is None else n_replicates
     _check_run(n_replicates, n_jobs, batch, backend)
-    started = time.perf_counter()
     store = Checkpoints(study, checkpoint_dir)
     if not resume:
         store.clear()
-    done = store.read()
+    done, seconds = store.read()
     tasks = list(itertools.product(range(len(study.scenarios)), range(n_replicates)))
     todo = [task for task in tasks if task not in done]
     lines = _Progress(study.name, len(tasks), len(tasks) - len(todo), progress)
+    last = time.perf_counter()
     for results in _batches(study, todo, n_jobs, batch, backend):
-        store.write(results)
+        now = time.perf_counter()
+        store.write(results, now - last)
+        seconds, last = seconds + now - last, now
         done.update(results)
         lines.step(results)
     frame = to_frame(study, [(task, done[task]) for task in tasks])
     frame.attrs["run"] = {
         "n_replicates": n_replicates,
         "n_failed": int((frame["error"] != "").sum()),
-        "wall_seconds": round(time.perf_counter() - started, 1),
+        "wall_seconds": round(seconds, 1),
         "resumed_replicates": len(tasks) - len(todo),
         "n_jobs": n_jobs,
         "backend": backend,

@@ -16,6 +16,8 @@ from notebook_lib.studies.study import Study
 
 MAX_BYTES = 5_000_000
 SIGNIFICANT_DIGITS = 6
+_STORED = ["study", "description", "scenarios", "replicates", "failed"]
+_STORED += ["minutes", "date", "rows"]
 _PACKAGES = ("joblib", "numpy", "pandas", "scikit-learn", "scipy")
 
 
@@ -196,3 +198,46 @@ def load(name: str, *, folder: str | Path | None = None) -> tuple[pd.DataFrame, 
     if "error" in frame:
         frame["error"] = frame["error"].fillna("")
     return frame, manifest
+
+
+def stored(*, folder: str | Path | None = None) -> pd.DataFrame:
+    """List the stored results: what ran, when, how long, with what.
+
+    Parameters
+    ----------
+    folder : str or Path, optional
+        ``data/results`` of the checkout by default.
+
+    Returns
+    -------
+    DataFrame
+        ``study``, ``description``, ``scenarios``, ``replicates``, ``failed``,
+        ``minutes`` (of wall time), ``date``, ``rows``; sorted by name.
+    """
+    folder = results_folder() if folder is None else Path(folder)
+    rows = []
+    for path in sorted(folder.glob("*.json")):
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        rows.append(
+            {
+                "study": manifest["study"],
+                "description": manifest["description"],
+                "scenarios": len(manifest["scenarios"]),
+                "replicates": manifest.get("n_replicates"),
+                "failed": manifest.get("n_failed"),
+                "minutes": round(manifest.get("wall_seconds", 0) / 60, 1),
+                "date": manifest["date"],
+                "rows": manifest["n_rows"],
+            }
+        )
+    names = [
+        "study",
+        "description",
+        "scenarios",
+        "replicates",
+        "failed",
+        "minutes",
+        "date",
+        "rows",
+    ]
+    return pd.DataFrame(rows, columns=names)
