@@ -1,4 +1,4 @@
-"""Python examples in the front matter run as they stand, in a namespace of their own."""
+"""Python examples of the front matter run as they stand, each in its own namespace."""
 
 import pathlib
 import re
