@@ -38,16 +38,23 @@ def commands():
     return list({p.values[0]: p for p in found}.values())
 
 
-def run(command, **kwargs):
+def run(command, timeout=600):
+    """Run a command of the environment at the root of the checkout."""
     here = os.path.dirname(sys.executable)
     env = {**os.environ, "PATH": f"{here}{os.pathsep}{os.environ['PATH']}"}
     return subprocess.run(
-        command, cwd=REPOSITORY, env=env, capture_output=True, text=True, **kwargs
+        command,
+        cwd=REPOSITORY,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout,
     )
 
 
 def check_make(words):
-    done = run(["make", "-n", *words[1:]], check=False)
+    done = run(["make", "-n", *words[1:]])
     assert done.returncode == 0, done.stderr
     given = dict(w.split("=", 1) for w in words[1:] if "=" in w)
     if "chapter" in words:
@@ -60,20 +67,38 @@ def check_chapter(words):
     parameters.check(values, describe(LAYOUT.find(args.name)), raw=raw)
 
 
+def papermill_parts(words):
+    """The files, the parameters and the other options of a papermill call."""
+    files, given, options = [], {}, []
+    rest = list(words[1:])
+    while rest:
+        word = rest.pop(0)
+        if word == "-p":
+            name = rest.pop(0)
+            given[name] = rest.pop(0)
+        elif word == "--cwd":
+            rest.pop(0)
+        elif word.startswith("-"):
+            options.append(word)
+        else:
+            files.append(word)
+    return files, given, options
+
+
 def check_papermill(words, tmp_path):
     """Run it for real, made small by the chapter's smoke parameters."""
-    notebook = REPOSITORY / words[1]
-    assert notebook.exists(), f"{words[1]} does not exist"
-    if "--help-notebook" in words:
-        assert run(words, check=True).stdout
+    files, given, options = papermill_parts(words)
+    notebook = REPOSITORY / files[0]
+    assert notebook.exists(), f"{files[0]} does not exist"
+    if "--help-notebook" in options:
+        assert run(words).stdout
         return
-    rest = words[3:]
-    given = [rest[i + 1 : i + 3] for i, w in enumerate(rest) if w == "-p"]
-    parameters.check(dict(given), describe(notebook), raw={n for n, _ in given})
+    parameters.check(given, describe(notebook), raw=set(given))
     smoke = LAYOUT.book / "params" / f"{notebook.stem}.smoke.yml"
     target = tmp_path / "out.ipynb"
-    small = ["papermill", str(notebook), str(target), "-f", str(smoke), *rest]
-    done = run([*small, "--cwd", str(LAYOUT.book), "--no-progress-bar"], check=False)
+    small = ["papermill", str(notebook), str(target), "-f", str(smoke)]
+    small += [word for pair in given.items() for word in ("-p", *pair)]
+    done = run([*small, "--cwd", str(LAYOUT.book), "--no-progress-bar"])
     assert done.returncode == 0, done.stderr[-2000:]
     assert target.exists()
 
@@ -83,7 +108,7 @@ def check_module(words):
     if words[2] == "tools.book" and words[3] == "chapter":
         check_chapter(words[4:])
     else:
-        done = run([sys.executable, *words[1:]], check=False, timeout=300)
+        done = run([sys.executable, *words[1:]])
         assert done.returncode == 0, done.stderr[-2000:]
 
 
@@ -103,6 +128,15 @@ def test_the_book_says_how_to_run_itself():
     lines = [p.values[0] for p in commands()]
     for start in ("make book", "make test", "make chapter ", "papermill "):
         assert any(line.startswith(start) for line in lines), start
+
+
+def test_parts_of_a_papermill_call():
+    line = "papermill --cwd book in.ipynb out.ipynb -p a 1 -p b x --log-output"
+    assert papermill_parts(shlex.split(line)) == (
+        ["in.ipynb", "out.ipynb"],
+        {"a": "1", "b": "x"},
+        ["--log-output"],
+    )
 
 
 def test_a_wrong_command_would_be_seen(tmp_path):

@@ -18,7 +18,7 @@ KNOWN = {
     "book/bibliography": "Algorithmic Learning in a Random World",
     "book/intro": "missing",
     "book/how_to_use": "make book",
-    "book/notation": "Mask",
+    "book/notation": "quantile",
     "book/ledger": "em-A1",
 }
 
