@@ -250,7 +250,7 @@ class ConformalizationWeights:
         shrink = np.maximum(last, 0.0)
         body *= np.exp(-shrink)[:, None]
         # A test cell of weight 0 is never observed: its group can only be the test.
-        out[:, -1] = np.where(np.isinf(last), 1.0, np.exp(last - shrink))
+        out[:, -1] = np.exp(np.minimum(last, 0.0))
         out /= out.sum(axis=1, keepdims=True)
         return out
 

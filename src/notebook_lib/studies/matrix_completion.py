@@ -385,7 +385,7 @@ def replicate_estimated(scenario: dict, rng: np.random.Generator) -> list[dict]:
 
 def replicate_max_weight(scenario: dict, rng: np.random.Generator) -> list[dict]:
     """Figure A14: the largest weight, on which the upper bound of Theorem 2 rests."""
-    size, k, n = 200, scenario["K"], scenario["n"]
+    size, k, n = 200, scenario["K"], scenario["n_cal"]
     rows, columns = np.indices((size, size))
     w = (size * columns + rows + 1.0) ** 2
     w /= w.max()
@@ -424,6 +424,25 @@ def replicate_theorem(scenario: dict, rng: np.random.Generator) -> list[dict]:
     equal = np.sort(calibration.scores)[int(np.ceil((1 - ALPHA) * (trial.n + 1))) - 1]
     covered = float(regions.rule.score(truth, regions.prediction)[0] <= equal)
     return [*rows, {"method": "SCMC (equal weights)", "coverage": covered}]
+
+
+def replicate_facts(scenario: dict, rng: np.random.Generator) -> list[dict]:
+    """Counts of the data that the spec names, so that pages need not the data."""
+    M, movies = movielens_submatrix()
+    rated = ~np.isnan(M)
+    facts = {
+        "users": M.shape[0],
+        "films": M.shape[1],
+        "ratings": rated.sum(),
+        "mean rating": np.nanmean(M),
+        "films without ratings": (rated.sum(axis=0) == 0).sum(),
+        "most ratings of a film": rated.sum(axis=0).max(),
+        "fewest ratings of a user": rated.sum(axis=1).min(),
+        "genres": movies.drop(columns="title").shape[1],
+        "mean estimated w": movielens_weights().mean(),
+        "mean estimated w (additive)": movielens_weights("additive").mean(),
+    }
+    return [{"measure": name, "value": float(value)} for name, value in facts.items()]
 
 
 # ----------------------------------------------------------------------- registry
@@ -534,13 +553,22 @@ ESTIMATED = _study(
 MAX_WEIGHT = _study(
     "max-weight",
     [
-        *({"K": 2, "n": n} for n in (50, 100, 150, 200, 250, 300)),
-        *({"K": k, "n": 400} for k in SIZES),
+        *({"K": 2, "n_cal": n} for n in (50, 100, 150, 200, 250, 300)),
+        *({"K": k, "n_cal": 400} for k in SIZES),
     ],
     replicate_max_weight,
     200,
     31,
     "Figure A14: the largest conformalization weight",
+)
+FACTS = Study(
+    name="matrix-movielens-facts",
+    scenarios=[{}],
+    replicate=replicate_facts,
+    n_replicates=1,
+    seed=34,
+    description="Counts of the MovieLens sub-matrix, and the size of estimated w",
+    document="Liang, Xie, Tong and Sesia (2024)",
 )
 DEGENERATE = _study(
     "degenerate",

@@ -1,0 +1,275 @@
+"""What chapter 2 needs to show its studies: live runs, stored ones, published values."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from .. import _checkout, figures
+from ..matrix import ALS, sample_without_replacement, synthetic_ratings
+from . import matrix_completion
+from .matrix_completion import RATINGS, Trial, sample_test_groups, summarise
+from .runner import run
+from .store import load
+from .study import Study
+
+PUBLISHED_NAMES = {
+    "SCMC": "SCMC",
+    "Bonferroni": "Bonferroni",
+    "Unadjusted": "unadjusted",
+    "SCMC conditional (correct w*)": "SCMC",
+    "SCMC marginal (w*=1)": "SCMC (w* = 1)",
+}
+
+
+def live(replicate, scenarios, n_replicates, seed) -> pd.DataFrame:
+    """Run a few replicates now and summarise them like a stored study.
+
+    Parameters
+    ----------
+    replicate : callable
+        Of :mod:`notebook_lib.studies.matrix_completion`.
+    scenarios : list of dict
+        Grid.
+    n_replicates, seed : int
+        Size and seed.
+
+    Returns
+    -------
+    DataFrame
+        Scenario columns, ``method``, ``metric``, ``mean``, ``median``, ``mc_error``,
+        ``n``.
+    """
+    study = Study("matrix-live", scenarios, replicate, n_replicates, seed)
+    frame = run(study, progress=False, resume=False)
+    if (frame["error"] != "").any():
+        raise RuntimeError(frame.loc[frame["error"] != "", "error"].iloc[0])
+    return summarise(frame)
+
+
+def stored(name) -> pd.DataFrame:
+    """Summary of a stored study of this chapter (name without ``matrix-``)."""
+    return load(f"matrix-{name}")[0]
+
+
+def reached(*names) -> str:
+    """How many replicates the stored studies have, in words for the page."""
+    parts = []
+    for name in names:
+        manifest = load(f"matrix-{name}")[1]
+        planned = matrix_completion.__dict__[name.upper().replace("-", "_")]
+        parts.append(f"{name}: {manifest['n_replicates']} of {planned.n_replicates}")
+    return ", ".join(parts)
+
+
+def pick(frame, metric, **where) -> pd.DataFrame:
+    """Rows of one metric at the given values of other columns."""
+    rows = frame[frame["metric"] == metric]
+    for name, value in where.items():
+        rows = rows[rows[name].isin(value if isinstance(value, list) else [value])]
+    if rows.empty:
+        raise ValueError(f"no rows with metric {metric!r} and {where}")
+    return rows.reset_index(drop=True)
+
+
+def by_method(frame, metric, value="mean", **where) -> pd.DataFrame:
+    """Table with one column for each method, one row for each scenario."""
+    rows = pick(frame, metric, **where)
+    index = [c for c in ("rank", "genre", "mu", "s", "delta", "K") if c in rows]
+    return rows.pivot_table(value, index, "method", sort=False, observed=True)
+
+
+def published(table) -> pd.DataFrame:
+    """Published means and errors of one table, in the names of this book.
+
+    Parameters
+    ----------
+    table : str
+        ``"Fig1"``, ``"Fig5"``, ``"exact"`` or ``"FigA9"``.
+
+    Returns
+    -------
+    DataFrame
+        ``rank`` or ``genre``, ``K``, ``method``, ``metric``, ``published``,
+        ``published_error``.
+    """
+    frame = pd.read_csv(_checkout.data_folder() / "published" / "02_published.csv")
+    starts = {"Fig1": "Fig1", "Fig5": "Fig5", "FigA9": "FigA9 ", "exact": "not in pap"}
+    frame = frame[frame["table"].str.startswith(starts[table])]
+    if table == "exact":
+        frame = frame[frame["table"].str.contains("exact-guarantee")]
+    frame = frame[frame["row"].str.startswith("K=")]
+    key = "genre" if table == "FigA9" else "rank"
+    value = frame["setting"].str.extract(key + r"=([^;]+)")[0]
+    names = {"avg_width": "width", "group_coverage": "coverage"}
+    frame = frame.assign(
+        **{key: value if key == "genre" else value.astype(int)},
+        K=frame["row"].str[2:].astype(int),
+        method=frame["method"].map(PUBLISHED_NAMES),
+        error=frame["metric"].str.endswith("_se"),
+        metric=frame["metric"].str.removesuffix("_se").map(names),
+    ).dropna(subset=["metric", "method"])
+    wide = frame.pivot_table("value", [key, "K", "method", "metric"], "error")
+    wide = wide.rename(columns={False: "published", True: "published_error"})
+    return wide.reset_index().rename_axis(columns=None)
+
+
+def beside_published(frame, table, **where) -> pd.DataFrame:
+    """Ours and the published values, with the distance in combined errors."""
+    known = published(table)
+    keys = [c for c in ("rank", "genre", "K", "method", "metric") if c in known]
+    both = frame.merge(known, on=keys)
+    for name, value in where.items():
+        both = both[both[name] == value]
+    error = np.hypot(both["mc_error"], both["published_error"])
+    both["z"] = (both["mean"] - both["published"]) / error
+    both["allowed"] = 3 * error
+    return both.reset_index(drop=True)
+
+
+def exact_guarantee(ratings, scenario, rng) -> list[dict]:
+    """The exact-guarantee hold-out of the chapter on any ratings.
+
+    ``ratings`` is a matrix with NaN where nothing was rated; the rated cells are the
+    universe, a uniform 80 % of them are observed, test groups come from the rest.
+    """
+    rated = ~np.isnan(ratings)
+    observed = sample_without_replacement(
+        np.ones(rated.shape), int(0.8 * rated.sum()), rng, mask=rated
+    )
+
+    def fit(seed):
+        return ALS(scenario["rank"], ridge=1.0, max_sweeps=10, tol=0, random_state=seed)
+
+    k = scenario["K"]
+    trial = Trial(ratings, observed, k, fit, rng, n_groups=2000, universe=rated)
+    tests = sample_test_groups(rated & ~observed, k, 100, rng)
+    return trial.three(tests, bounds=RATINGS)
+
+
+def replicate_default_ratings(scenario: dict, rng: np.random.Generator) -> list[dict]:
+    """Exact-guarantee hold-out on the book's own synthetic ratings."""
+    made = synthetic_ratings(scenario["data_seed"])
+    rated = np.where(made.observed, made.truth, np.nan)
+    return exact_guarantee(rated, scenario, rng)
+
+
+# ---------------------------------------------------------------------- figures
+
+
+def method_grid(frame, x, facet=None, *, metrics=("coverage", "width"), level=0.9):
+    """Rows of coverage and width, one column for each value of `facet`.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Summary of a study.
+    x, facet : str
+        Columns on the abscissa and across panels.
+    metrics : sequence of str
+        Rows of panels.
+    level : float
+        Nominal level, drawn in the coverage panels.
+
+    Returns
+    -------
+    Figure
+    """
+    values = [None] if facet is None else list(frame[facet].unique())
+    fig, axes = figures.panels(
+        len(metrics), len(values), width=2.8, height=2.3, sharey="row"
+    )
+    for row, metric in enumerate(metrics):
+        for column, value in enumerate(values):
+            ax = axes[row, column]
+            part = pick(frame, metric, **({} if facet is None else {facet: value}))
+            if metric == "coverage":
+                figures.nominal_line(ax, level)
+            figures.errorbar(ax, part, x=x, y="mean", error="mc_error")
+            if row == 0 and facet is not None:
+                ax.set_title(f"{_name(facet)} = {value}")
+            if row == len(metrics) - 1:
+                ax.set_xlabel(_label(x))
+            if column == 0:
+                ax.set_ylabel(LABELS[metric])
+    figures.legend_below(fig, axes)
+    return fig
+
+
+LABELS = {
+    "coverage": "share of groups covered",
+    "width": "mean width",
+    "share_infinite": "share infinite",
+}
+_NAMES = {"mu": r"$\mu$", "delta": r"$\delta$", "rho": r"$\rho$"}
+
+
+def _name(column):
+    return _NAMES.get(column, column)
+
+
+def _label(column):
+    return {"K": "group size K", "s": "weight s of sparse columns"}.get(
+        column, _name(column)
+    )
+
+
+def draw_split(ax, observed, split, tests):
+    """Draw the cells of a small matrix by their role."""
+    image = np.full((*observed.shape, 3), 1.0)
+    image[observed] = _rgb("grey", 0.45)
+    image[split.pruned] = _rgb("grey", 0.8)
+    ax.imshow(image, aspect="auto", interpolation="nearest")
+    for groups, color, marker in (
+        (split.groups, "blue", "o"),
+        (tests, "vermillion", "s"),
+    ):
+        for group in groups:
+            rows = np.sort(group[:, 0])
+            ax.plot(
+                group[0, 1] * np.ones(len(rows)),
+                rows,
+                color=figures.OKABE_ITO[color],
+                marker=marker,
+                markersize=4,
+                linewidth=0.8,
+            )
+    ax.grid(False)
+    ax.set_xlabel("film (column)")
+    ax.set_ylabel("user (row)")
+
+
+def _rgb(name, strength):
+    code = figures.OKABE_ITO[name].lstrip("#")
+    rgb = np.array([int(code[i : i + 2], 16) for i in (0, 2, 4)]) / 255
+    return 1 - strength * (1 - rgb)
+
+
+def draw_peaks(curves):
+    """Figure 2: the peak and the smooth factor, one panel for each size."""
+    fig, axes = figures.panels(1, len(curves), width=3.2, height=2.4)
+    for ax, (size, curve) in zip(axes[0], curves.items(), strict=True):
+        ax.plot(curve["tau"], curve["phi"], color=figures.OKABE_ITO["blue"])
+        ax.plot(curve["tau"], curve["eta"], "--", color=figures.OKABE_ITO["vermillion"])
+        ax.set_title(f"{size} cells")
+        ax.set_xlabel(r"$\tau$")
+    axes[0, 0].set_ylabel("divided by its maximum")
+    axes[0, 0].legend([r"$\Phi$", r"$\eta_i$"])
+    return fig
+
+
+def draw_film_night(ax, table):
+    """Joint intervals of a group for several films, one colour for each film."""
+    films = table["film"].unique()
+    colors = plt.rcParams["axes.prop_cycle"].by_key()["color"]
+    for position, film in enumerate(films):
+        part = table[table["film"] == film].reset_index(drop=True)
+        y = position + 0.11 * (part.index - (len(part) - 1) / 2)
+        color = colors[position % len(colors)]
+        ax.hlines(y, part["lower"], part["upper"], color=color, linewidth=2)
+        ax.plot(part["prediction"], y, "|", color=color, markersize=7)
+        ax.plot(part["truth"], y, "o", color="black", markersize=3)
+    ax.set_yticks(range(len(films)), films)
+    ax.set_ylim(len(films) - 0.5, -0.5)
+    ax.set_xlabel("stars")
