@@ -272,6 +272,25 @@ def test_bad_runs_are_refused(tmp_path, option, message):
         run(example.make(), tmp_path, **option)
 
 
+def test_dask_without_a_client_is_said(tmp_path, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(distributed, "get_client", _no_client)
+    with pytest.raises(ValueError, match=r"no Dask client.*--scheduler"):
+        run(example.make(), tmp_path, backend="dask")
+
+
+def _no_client():
+    raise ValueError("No global client found")
+
+
+def test_dask_without_the_extra_is_said(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ImportError, match=r"notebook-lib\[cluster\]"):
+        run(example.make(), tmp_path, backend="dask")
+    with pytest.raises(ImportError, match=r"notebook-lib\[cluster\]"):
+        command._client(None, "dask")
+
+
 def test_scenarios_from_a_frame():
     frame = pd.DataFrame({"n": np.array([1, 2]), "p": [0.5, np.float64(1)]})
     assert example.make(scenarios=frame).scenarios == (

@@ -3,6 +3,8 @@
 import os
 import signal
 import sys
+import threading
+import time
 
 import pandas as pd
 import pytest
@@ -41,7 +43,6 @@ def test_cluster_gives_the_same_rows(client, tmp_path):
     plain = studies.run(example.make(), progress=False, checkpoint_dir=tmp_path / "a")
     spread = studies.run(
         example.make(),
-        n_jobs=-1,
         backend="dask",
         batch=3,
         progress=False,
@@ -50,24 +51,30 @@ def test_cluster_gives_the_same_rows(client, tmp_path):
     pd.testing.assert_frame_equal(spread, plain)
 
 
-def test_a_killed_worker_changes_nothing(client, tmp_path):
-    study = example.make(example.slow, n_replicates=25)
-    plain = studies.run(study, progress=False, checkpoint_dir=tmp_path / "a")
-    victim = next(iter(client.run(os.getpid).values()))
-    os.kill(victim, signal.SIGKILL)
+def test_a_worker_killed_in_the_middle_changes_nothing(client, tmp_path):
+    study = example.make(example.slow, n_replicates=100)
+    fast = example.make(n_replicates=100)
+    plain = studies.run(fast, progress=False, checkpoint_dir=tmp_path / "a")
+    killer = threading.Thread(target=_kill_a_worker, args=(client, tmp_path / "b"))
+    killer.start()
     spread = studies.run(
-        study,
-        n_jobs=-1,
-        backend="dask",
-        batch=2,
-        progress=False,
-        checkpoint_dir=tmp_path / "b",
+        study, backend="dask", batch=2, progress=False, checkpoint_dir=tmp_path / "b"
     )
+    killer.join()
     pd.testing.assert_frame_equal(spread, plain)
+    assert killed == [signal.SIGKILL]
 
 
-def test_no_client_is_said(tmp_path):
-    if distributed.client._get_global_client() is not None:
-        pytest.skip("a client of another test is open")
-    with pytest.raises(ValueError, match="no Dask client"):
-        studies.run(example.make(), backend="dask", checkpoint_dir=tmp_path)
+killed = []
+
+
+def _kill_a_worker(client, folder):
+    """Wait until some batches are done, then kill one of the two workers."""
+    victim = next(iter(client.run(os.getpid).values()))
+    deadline = time.monotonic() + 60
+    while len(list(folder.rglob("done-*.json"))) < 5:
+        if time.monotonic() > deadline:
+            return
+        time.sleep(0.01)
+    os.kill(victim, signal.SIGKILL)
+    killed.append(signal.SIGKILL)

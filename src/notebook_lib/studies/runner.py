@@ -38,7 +38,8 @@ def run(
     n_replicates : int, optional
         Replicates per scenario; the study's own number by default.
     n_jobs : int
-        Worker processes; 1 runs in this one, -1 uses every core.
+        Worker processes; 1 runs in this one, -1 uses every core. With ``dask``
+        the cluster decides.
     batch : int, optional
         Replicates handed to a worker at a time, and written to a checkpoint
         together. By default about 50 batches, at most 50 replicates each.
@@ -124,7 +125,8 @@ def _batches(study, todo, n_jobs, batch, backend) -> Iterator[list]:
             yield run_chunk(study, chunk)
         return
     with _parallel_context(backend):
-        pool = joblib.Parallel(n_jobs=n_jobs, return_as="generator")
+        workers = -1 if backend == "dask" else n_jobs
+        pool = joblib.Parallel(n_jobs=workers, return_as="generator")
         yield from pool(joblib.delayed(run_chunk)(study, chunk) for chunk in chunks)
 
 
