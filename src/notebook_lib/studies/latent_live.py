@@ -145,3 +145,49 @@ def coverage_criterion(rows: pd.DataFrame, n_cal: int, n_test: int) -> dict:
         "mc_error": error / np.sqrt(rows["n"].to_numpy()),
         "z": family_z(2 * len(rows)),
     }
+
+
+def wide(
+    table: pd.DataFrame, metric: str, **where
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """One column a method: the means of a metric, and their Monte-Carlo errors.
+
+    The oracle and the class-blind baseline fit no mixture (``em`` is "-"); they
+    are repeated beside every EM variant.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A summary with the columns ``em`` and ``method``.
+    metric : str
+    **where
+        As in :func:`select`.
+
+    Returns
+    -------
+    mean, mc_error : DataFrame
+        Indexed by the other columns that vary.
+    """
+    rows = select(table, metric, **where)
+    fixed = {"metric", "mean", "mc_error", "n", "n_failed", "method", *where}
+    index = [c for c in rows if c not in fixed and rows[c].notna().all()]
+    alone = rows[rows["em"] == "-"]
+    variants = [em for em in rows["em"].unique() if em != "-"]
+    shared = [alone.assign(em=em) for em in variants]
+    rows = pd.concat([rows[rows["em"] != "-"], *shared])
+    found = rows.set_index([*index, "method"])[["mean", "mc_error"]].unstack("method")
+    return found["mean"], found["mc_error"]
+
+
+def gap_share(lengths: pd.DataFrame) -> pd.DataFrame:
+    """Length as a share of the way from the oracle (0) to ignoring the class (1).
+
+    Parameters
+    ----------
+    lengths : DataFrame
+        One column a method, as :func:`wide` returns them. Cells where the two ends
+        are closer than one per cent have no share (NaN).
+    """
+    span = lengths["ignore"] - lengths["oracle"]
+    span = span.where(span > 0.01 * lengths["oracle"])
+    return lengths.sub(lengths["oracle"], axis=0).div(span, axis=0)
