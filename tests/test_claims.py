@@ -69,6 +69,8 @@ def test_the_tightest_element_is_recorded():
 
 def test_elementwise_errors_broadcast():
     check(np.array([[0.9, 0.8]]), expected=0.9, mc_error=np.array([0.001, 0.05]))
+    record = check([0.9, 0.95], expected=0.9, mc_error=[0.5, 0.02], z=3)
+    assert (record.observed, record.mc_error) == (0.95, 0.02)
     with pytest.raises(claims.ClaimFailed, match=r"at \[0, 1\], 1 of 2"):
         check(np.array([[0.9, 0.8]]), expected=0.9, mc_error=np.array([0.05, 0.001]))
 
@@ -130,7 +132,9 @@ def test_a_number_needs_a_criterion():
 
 def test_published_value_with_combined_errors():
     combined = {"published": 0.9, "published_error": 0.003, "mc_error": 0.004}
-    assert check(0.9149, **combined).published == 0.9
+    record = check(0.9149, **combined)
+    assert (record.published, record.published_error) == (0.9, 0.003)
+    assert record.mc_error == 0.004
     with pytest.raises(claims.ClaimFailed, match=r"published 0\.9"):
         check(0.9151, **combined)
     assert check(0.9004, published=0.9, tol=0.0005).verdict == "reproduced"

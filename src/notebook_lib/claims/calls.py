@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from notebook_lib import _checkout
-from notebook_lib.claims.criteria import ClaimFailed, agree, is_numeric, judge, span
+from notebook_lib.claims.criteria import ClaimFailed, agree, is_numeric, judge
 from notebook_lib.claims.display import emit
 from notebook_lib.claims.record import (
     DIFFERS,
@@ -86,18 +86,19 @@ def check(
     if not when:
         why = "the criterion is stated for the chapter's default parameters"
         return emit(Record(id, part, scale, NOT_ATTEMPTED, why=why, note=note))
+    allowed = mc_error
     if expected is None and at_least is None and at_most is None:
-        expected, mc_error = _default_criterion(
+        expected, allowed = _default_criterion(
             observed, published, mc_error, published_error
         )
-    outcome = judge(observed, expected, tol, at_least, at_most, mc_error, z)
+    outcome = judge(observed, expected, tol, at_least, at_most, allowed, z)
     if not outcome.holds:
         raise ClaimFailed(
             f"{id}{f' ({part})' if part else ''} at {scale} scale: "
             f"wanted {outcome.wanted}; {outcome.detail}"
-            + (f", mc_error {span(mc_error)}" if mc_error is not None else "")
             + (f", published {published!r}" if published is not None else "")
         )
+    ours = _largest(mc_error)  # without the published error that was allowed for
     return emit(
         Record(
             id=id,
@@ -107,7 +108,7 @@ def check(
             observed=quantise(outcome.observed),
             expected=outcome.wanted,
             tolerance=quantise(_largest(tol)),
-            mc_error=quantise(_largest(mc_error)),
+            mc_error=quantise(outcome.mc_error if allowed is mc_error else ours),
             published=quantise(published),
             published_error=quantise(published_error),
             n_values=outcome.n_values,

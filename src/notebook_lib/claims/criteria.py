@@ -23,6 +23,7 @@ class Outcome:
     wanted: str
     n_values: int
     detail: str
+    mc_error: float | None = None
 
 
 def judge(observed, expected, tol, at_least, at_most, mc_error, z) -> Outcome:
@@ -50,7 +51,7 @@ def judge(observed, expected, tol, at_least, at_most, mc_error, z) -> Outcome:
     if at_most is not None:
         slacks.append(allowance + _minus(at_most, observed))
         words.append(_bound("at most", at_most, tol, mc_error, z))
-    return _worst(observed, slacks, " and ".join(words))
+    return _worst(observed, slacks, " and ".join(words), mc_error)
 
 
 def _refuse_nan(**parts) -> None:
@@ -70,7 +71,7 @@ def _minus(upper, lower):
         return np.where(upper == lower, 0.0, upper - lower)
 
 
-def _worst(observed, slacks, words) -> Outcome:
+def _worst(observed, slacks, words, mc_error) -> Outcome:
     slack = np.minimum.reduce(np.broadcast_arrays(*slacks, np.inf))
     slack = np.where(np.isnan(slack), -np.inf, slack)  # NaN satisfies nothing
     observed = np.broadcast_to(observed, slack.shape)
@@ -84,7 +85,11 @@ def _worst(observed, slacks, words) -> Outcome:
     if slack.size > 1:
         index = ", ".join(map(str, at))
         detail += f" at [{index}], {failing} of {slack.size} values fail"
-    return Outcome(holds, float(observed[at]), words, int(slack.size), detail)
+    error = None
+    if mc_error is not None:
+        error = float(np.broadcast_to(np.asarray(mc_error, float), slack.shape)[at])
+        detail += f", mc_error {error!r}"
+    return Outcome(holds, float(observed[at]), words, int(slack.size), detail, error)
 
 
 def _judge_exact(observed, expected, at_least, at_most) -> Outcome:
