@@ -1,6 +1,8 @@
 """Claims: criteria, records, displays."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -263,3 +265,13 @@ def test_a_kernel_displays_each_record_once(executed):
     text = (executed / "01_latent_class.ipynb").read_text()
     assert text.count("execute_result") == 0
     assert text.count("display_data") == 2
+
+
+def test_claims_work_without_ipython():
+    """The light install has no notebook tools."""
+    code = (
+        "import sys; sys.modules.update(IPython=None, nbformat=None); "
+        "from notebook_lib import claims; claims.check('em-A1', True)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "claim em-A1, quick scale: reproduced; holds\n", done.stderr

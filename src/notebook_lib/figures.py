@@ -37,6 +37,11 @@ class MethodStyle:
     marker: str
     linestyle: str
 
+    @property
+    def edge(self) -> str:
+        """Colour of the marker's edge: dark where the colour is faint on white."""
+        return "#333333" if self.color == OKABE_ITO["yellow"] else self.color
+
 
 def _style(color: str, marker: str, linestyle: str) -> MethodStyle:
     return MethodStyle(OKABE_ITO[color], marker, linestyle)
@@ -307,7 +312,12 @@ def errorbar(
         part = frame[(frame[by] == method) & np.isfinite(frame[y])].sort_values(x)
         shift = (position - (len(methods) - 1) / 2) * dodge
         look = style(method)
-        options = dict(color=look.color, marker=look.marker, linestyle=look.linestyle)
+        options = {
+            "color": look.color,
+            "marker": look.marker,
+            "linestyle": look.linestyle,
+            "markeredgecolor": look.edge,
+        }
         drawn.append(
             ax.errorbar(
                 part[x] + shift if dodge else part[x],
@@ -340,6 +350,7 @@ def dots(
             xerr=None if error is None else z * part[error].fillna(0),
             color=look.color,
             marker=look.marker,
+            markeredgecolor=look.edge,
             linestyle="none",
         )
     ax.set_yticks(range(len(methods)), methods)
