@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import importlib.metadata
@@ -18,7 +19,7 @@ MAX_BYTES = 5_000_000
 SIGNIFICANT_DIGITS = 6
 _STORED = ["study", "description", "scenarios", "replicates", "failed"]
 _STORED += ["minutes", "date", "rows"]
-_PACKAGES = ("joblib", "numpy", "pandas", "scikit-learn", "scipy")
+_PACKAGES = ("joblib", "numpy", "pandas", "scikit-learn", "scipy", "torch")
 
 
 def aggregate(
@@ -162,8 +163,17 @@ def _manifest(study: Study, frame: pd.DataFrame, text: str, note: str) -> dict:
         "sha256": hashlib.sha256(text.encode("utf-8")).hexdigest(),
         "note": note,
         "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
+        "packages": _versions(),
     }
+
+
+def _versions() -> dict[str, str]:
+    """Versions of the packages that numbers depend on, of those installed."""
+    found = {}
+    for name in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
 
 
 def load(name: str, *, folder: str | Path | None = None) -> tuple[pd.DataFrame, dict]:
