@@ -33,7 +33,7 @@ book: _build/site/.stamp ## run, compare, confirm, render and verify the book
 	@echo "open $(CURDIR)/$(SITE)/index.html (or: make serve)"
 
 test: book ## the book, then every test
-	$(PYTHON) -m pytest -q -n 2 --dist loadgroup tests
+	$(PYTHON) -m pytest -q -rs -n 2 --dist loadgroup tests
 
 unit: $(V)/.stamp ## the tests of the library alone (TESTS="-k quantile" to choose)
 	$(PYTHON) -m pytest -q -n 2 --dist loadgroup tests \
