@@ -28,6 +28,20 @@ def lines_of(cell):
     return [line for line in cell.source.splitlines() if line.strip()]
 
 
+def body_cells(nb):
+    """The code cells outside the folded solutions of exercises."""
+    found, inside = [], False
+    for cell in nb.cells:
+        if cell.cell_type == "markdown":
+            if "{solution-start}" in cell.source:
+                inside = True
+            if "{solution-end}" in cell.source:
+                inside = False
+        elif cell.source.strip() and not inside:
+            found.append(cell)
+    return found
+
+
 def tagged(path, tag):
     cells = notebooks.code_cells(notebooks.read(path))
     return [c for c in cells if tag in notebooks.tags(c)]
@@ -60,8 +74,9 @@ def test_normal_form_and_size(path):
 
 @each_chapter
 def test_number_and_length_of_code_cells(path):
-    cells = notebooks.code_cells(notebooks.read(path))
-    shown = [c for c in cells if not HIDDEN & set(notebooks.tags(c))]
+    nb = notebooks.read(path)
+    cells = notebooks.code_cells(nb)
+    shown = [c for c in body_cells(nb) if not HIDDEN & set(notebooks.tags(c))]
     lengths = [len(lines_of(c)) for c in shown]
     assert CELLS[0] <= len(shown) <= CELLS[1]
     assert statistics.median(lengths) <= MEDIAN_LINES
