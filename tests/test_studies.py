@@ -23,7 +23,7 @@ from notebook_lib.studies import __main__ as command
 from notebook_lib.studies.checkpoint import Checkpoints
 from notebook_lib.studies.runner import clock
 from notebook_lib.studies.store import to_csv
-from notebook_lib.studies.study import plain, source_of
+from notebook_lib.studies.study import code_only, plain, source_of
 
 HERE = Path(__file__).parent
 
@@ -146,6 +146,16 @@ def test_key_follows_the_modules_that_the_replicate_uses():
     sources = "".join(source_of(uses_metrics))
     assert "def coverage_estimate" in sources
     assert "class Study" not in sources
+
+
+def test_key_ignores_comments_layout_and_docstrings():
+    plain = "def f(x):\n    return x + 1\n"
+    told = (
+        '"""Module."""\ndef f(x):\n    """Add."""\n    # one\n    return (x\n  + 1)\n'
+    )
+    assert code_only(plain) == code_only(told)
+    assert code_only(plain) != code_only(plain.replace("1", "2"))
+    assert code_only('class A:\n    """Only a text."""') == "class A:\n    pass"
 
 
 def _kill_in_the_middle(folder, n_jobs):
@@ -461,9 +471,28 @@ def test_command_runs_and_stores(registry, tmp_path, capsys):
     assert not list((tmp_path / "checkpoints").rglob("*.json"))
 
 
-def test_command_lists(registry, capsys):
+def test_command_lists(registry, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(studies, "discover", lambda: studies.REGISTRY)
+    monkeypatch.setattr(command, "results_folder", lambda: tmp_path)
     assert command.main(["list"]) == 0
-    assert "4 scenarios x 10" in capsys.readouterr().out
+    assert "4 scenarios x 10         not run" in capsys.readouterr().out
+    frame = run(registry, tmp_path)
+    studies.save(registry, frame, folder=tmp_path)
+    assert command._state(registry).count("-") == 2
+    assert command._state(example.make(version="2")).endswith(", code since")
+
+
+def test_command_chooses(registry, tmp_path, monkeypatch):
+    other = studies.register(example.make(name="other"))
+    monkeypatch.setattr(studies, "discover", lambda: studies.REGISTRY)
+    (tmp_path / "example.csv").touch()
+    choose = command._parser().parse_args
+    at = ["--output", str(tmp_path)]
+    assert command._chosen(choose(["run", "other", "other"])) == [other]
+    assert command._chosen(choose(["run", "--all", *at])) == [registry, other]
+    assert command._chosen(choose(["run", "--missing", *at])) == [other]
+    with pytest.raises(ValueError, match="name a study"):
+        command._chosen(choose(["run"]))
 
 
 def test_command_says_what_is_wrong(registry, capsys):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import sys
 from pathlib import Path
 
@@ -31,9 +32,13 @@ def _parser() -> argparse.ArgumentParser:
         "list", help="name every study and say if it is stored"
     )
     listing.set_defaults(do=_list)
-    running = commands.add_parser("run", help="run a study and store its result")
+    running = commands.add_parser("run", help="run studies and store their results")
     running.set_defaults(do=_run)
-    running.add_argument("name")
+    running.add_argument("names", nargs="*", metavar="NAME")
+    running.add_argument("--all", action="store_true", help="every study")
+    running.add_argument(
+        "--missing", action="store_true", help="every study that is not stored"
+    )
     running.add_argument("--replicates", type=int, help="per scenario (default: all)")
     running.add_argument(
         "--jobs", type=int, default=1, help="processes; -1: every core"
@@ -49,34 +54,61 @@ def _parser() -> argparse.ArgumentParser:
 
 def _list(args) -> int:
     for name, study in sorted(studies.discover().items()):
-        stored = "stored" if (results_folder() / f"{name}.csv").is_file() else "not run"
         size = f"{len(study.scenarios)} scenarios x {study.n_replicates}"
-        print(f"{name:32} {size:26} {stored:8} {study.description}")
+        print(f"{name:32} {size:24} {_state(study):22} {study.description}")
     return 0
+
+
+def _state(study: studies.Study) -> str:
+    """Whether a result is stored, when it was made, and if by this very code."""
+    path = results_folder() / f"{study.name}.json"
+    if not path.is_file():
+        return "not run"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    changed = "" if manifest["key"] == study.key else ", code since"
+    return f"{manifest['date']}{changed}"
 
 
 def _run(args) -> int:
-    study = studies.find(args.name)
-    output = args.output or results_folder()
+    chosen = _chosen(args)
     backend = "dask" if args.scheduler else args.backend
     with _client(args.scheduler, backend):
-        frame = studies.run(
-            study,
-            n_replicates=args.replicates,
-            n_jobs=args.jobs,
-            batch=args.batch,
-            backend=backend,
-            checkpoint_dir=args.checkpoints,
-            resume=not args.restart,
-            keep=True,
-        )
+        for study in chosen:
+            _run_one(study, args, backend)
+    return 0
+
+
+def _chosen(args) -> list[studies.Study]:
+    """The studies that the command names; each once."""
+    output = args.output or results_folder()
+    chosen = {name: studies.find(name) for name in args.names}
+    if args.all or args.missing:
+        chosen = dict(sorted(studies.discover().items()))
+    if args.missing:
+        stored = {path.stem for path in output.glob("*.csv")}
+        chosen = {name: study for name, study in chosen.items() if name not in stored}
+    if not chosen and not args.missing:
+        raise ValueError("name a study (see: list), or give --all or --missing")
+    return list(chosen.values())
+
+
+def _run_one(study: studies.Study, args, backend: str) -> None:
+    frame = studies.run(
+        study,
+        n_replicates=args.replicates,
+        n_jobs=args.jobs,
+        batch=args.batch,
+        backend=backend,
+        checkpoint_dir=args.checkpoints,
+        resume=not args.restart,
+        keep=True,
+    )
     stored = frame if study.summarise is None else study.summarise(frame)
     stored.attrs = dict(frame.attrs)
-    path = studies.save(study, stored, folder=output)
+    path = studies.save(study, stored, folder=args.output)
     studies.clear_checkpoints(study, args.checkpoints)
     failed = frame.attrs["run"]["n_failed"]
-    print(f"{path.name}: {len(stored)} rows, {failed} failed replicates")
-    return 0
+    print(f"{path.name}: {len(stored)} rows, {failed} failed replicates", flush=True)
 
 
 def _client(scheduler: str | None, backend: str):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import inspect
 import json
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from types import ModuleType
 from typing import Any
 
@@ -83,10 +85,10 @@ class Study:
     def key(self) -> str:
         """Hash of all that the numbers depend on, as far as it can be known.
 
-        Name, grid, seed, ``version``, and the source of the replicate and of
-        every module of this library that it uses: a changed study does not
-        resume from the checkpoints of the old one. The number of replicates is
-        left out: a longer study extends a shorter one.
+        Name, grid, seed, ``version``, and the code (not the comments) of the
+        replicate and of every module of this library that it uses: a changed
+        study does not resume from the checkpoints of the old one. The number
+        of replicates is left out: a longer study extends a shorter one.
         """
         scenarios = json.dumps(self.scenarios, sort_keys=True, default=str)
         parts = (self.name, scenarios, str(self.seed), self.version)
@@ -144,11 +146,31 @@ def _home(value: Any) -> str:
     return getattr(value, "__module__", None) or ""
 
 
+@cache
 def _text(thing: Any) -> str:
+    """The code of a module or function, without comments, layout and docstrings."""
     try:
-        return inspect.getsource(thing)
-    except (OSError, TypeError):
+        return code_only(textwrap.dedent(inspect.getsource(thing)))
+    except (OSError, TypeError, SyntaxError):
         return getattr(thing, "__qualname__", type(thing).__qualname__)
+
+
+def code_only(source: str) -> str:
+    """Reduce source text to what can change a result."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and _is_text(body[0]):
+            node.body = body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    """Whether a statement is a bare string, as docstrings are."""
+    if not isinstance(statement, ast.Expr):
+        return False
+    value = statement.value
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
 def _as_scenarios(scenarios) -> tuple[dict, ...]:
