@@ -66,7 +66,7 @@ bench: $(V)/.stamp ## the benchmarks, as ratios
 	@set -e; for script in $$(find benchmarks -name '*.py' | sort); do \
 	  echo "== $$script"; $(PYTHON) $$script; done
 
-lock: ## write requirements.lock from pyproject.toml (hashes, no addresses)
+lock: $(V)/.stamp ## write requirements.lock from pyproject.toml (hashes, no addresses)
 	$(B)/uv pip compile -q --universal --generate-hashes --no-emit-index-url \
 	  --custom-compile-command "make lock" --extra book --extra test --extra data \
 	  --extra cluster --extra dev pyproject.toml -o requirements.lock

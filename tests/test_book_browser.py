@@ -5,8 +5,9 @@ import threading
 
 import book_browser
 import pytest
-from book_site import PAGES, site_or_fail
+from book_site import LAYOUT, PAGES, site_or_fail
 
+from tools.book import chapter
 from tools.book.serve import make_server
 
 COMMAND = book_browser.find_browser()
@@ -109,6 +110,22 @@ def test_dark_and_light_follow_the_reader(browser, address):
             "getComputedStyle(document.body).backgroundColor"
         )
     assert colours["light"] != colours["dark"]
+
+
+def test_the_page_of_a_variant_asks_only_itself(browser, tmp_path):
+    """`make chapter` renders one page with the book's look and local formulae."""
+    site_or_fail()
+    staged = LAYOUT.stage_book / LAYOUT.notebooks()[0].name
+    page = chapter.page_of(LAYOUT, tmp_path, staged)
+    browser.resize(1280)
+    browser.scheme("light")
+    seen = browser.visit(page.as_uri())
+    assert [r for r in seen.requests if not r.startswith(("file:", "data:"))] == []
+    assert seen.failures == []
+    assert browser.evaluate("document.querySelectorAll('article h1').length") == 1
+    unset = "[...document.querySelectorAll('.math')]"
+    unset += ".filter(e => !e.querySelector('mjx-container')).length"
+    assert browser.evaluate(unset) == 0
 
 
 def test_a_request_to_elsewhere_would_be_seen(browser, address, tmp_path):
