@@ -167,10 +167,10 @@ def _kill_in_the_middle(folder, n_jobs):
         start_new_session=True,
         stderr=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while len(list(folder.rglob("done-*.json"))) < 10:
         assert child.poll() is None, "the run ended before it was killed"
-        assert time.monotonic() < deadline, "no checkpoints in a minute"
+        assert time.monotonic() < deadline, "no checkpoints in five minutes"
         time.sleep(0.02)
     os.killpg(child.pid, signal.SIGKILL)
     child.wait()

@@ -37,12 +37,11 @@ table.ledger {border-collapse: collapse; font-size: .84rem; width: 100%;
 table.ledger th, table.ledger td {border: 0; padding: .3rem .55rem;
   border-bottom: 1px solid var(--pst-color-border, #ccc);
   text-align: left; vertical-align: top; overflow-wrap: break-word}
-table.ledger td:first-child {white-space: nowrap; font-weight: 600}
+table.ledger tbody th {white-space: nowrap; font-weight: 600}
 table.ledger td.claimed {min-width: 14rem}
 table.ledger .criterion, table.ledger .why {opacity: .78; display: block}
 table.ledger a {white-space: nowrap}
-table.ledger td:nth-child(3) .criterion, table.ledger td:nth-child(4) .criterion {
-  min-width: 6.5rem}
+table.ledger td + td .criterion {min-width: 6.5rem}
 table.ledger .verdict {font-weight: 600; white-space: nowrap}
 table.ledger .reproduced {color: var(--book-reproduced, #00704f)}
 table.ledger .differs {color: var(--book-differs, #a84300)}
@@ -93,7 +92,7 @@ def _row(row: dict) -> str:
     if records:
         name = f'<a href="{link(records[0])}">{name}</a>'
     return (
-        f'<tr id="ledger-{html.escape(row["id"])}"><td>{name}</td>'
+        f'<tr id="ledger-{html.escape(row["id"])}"><th scope="row">{name}</th>'
         f'<td class="claimed">{html.escape(row["claim"])}'
         f'<span class="criterion">{html.escape(row["check"])}</span></td>'
         f"<td>{_cell(row['quick'])}</td><td>{_cell(row['paper'])}</td>"
@@ -166,7 +165,7 @@ def summary_html(counts: pd.DataFrame) -> str:
 def _summary_row(name: str, row: pd.Series) -> str:
     cells = "".join(f"<td>{int(value)}</td>" for value in row)
     label = html.escape(CHAPTERS.get(str(name), str(name)))
-    return f"<tr><td>{label}</td>{cells}<td>{_bar(row)}</td></tr>"
+    return f'<tr><th scope="row">{label}</th>{cells}<td>{_bar(row)}</td></tr>'
 
 
 def _bar(row: pd.Series) -> str:
