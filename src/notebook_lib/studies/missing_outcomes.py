@@ -40,6 +40,7 @@ from .outcome_trial import (
     ONE_REP,
     ONE_REP_POOLED,
     PROCP,
+    PROCP2,
     PROCP2_CONSTANT,
     SECOND_ORDER,
     WEIGHTED,
@@ -52,7 +53,7 @@ from .store import aggregate
 from .study import Study, grid
 
 DOCUMENT = "Lee, Dobriban and Tchetgen Tchetgen, arXiv 2403.04613 (July 2025)"
-COMMON = {"n": [500], "alpha": [0.2], "training_seed": [1]}
+COMMON = {"n_total": [500], "alpha": [0.2], "training_seed": [1]}
 ALL = (*FIRST_ORDER, *SECOND_ORDER, WEIGHTED)
 
 
@@ -92,7 +93,7 @@ training_draws = Study(
     scenarios=grid(
         setting=[1, 2],
         propensity=["known", "estimated"],
-        n=[500],
+        n_total=[500],
         alpha=[0.2],
         training_seed=list(range(1, 11)),
     ),
@@ -148,7 +149,7 @@ curve_high = Study(
     scenarios=grid(
         scale=[2.0],
         score=["cqr"],
-        n=[500],
+        n_total=[500],
         alpha=[0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4],
         training_seed=[1],
     ),
@@ -159,17 +160,26 @@ curve_high = Study(
     document=DOCUMENT,
 )
 
+
+def replicate_curve(scenario: dict, rng: np.random.Generator) -> list[dict]:
+    """Draw one sample and run pro-CP and pro-CP2 on it at every level of Figure 12."""
+    models = setting_models(int(scenario["setting"]), "residual", 0.2, 500, 1)
+    data = draw_setting(int(scenario["setting"]), scenario["n_total"], rng)
+    methods = (PROCP, ONE_REP, PROCP2, PROCP2_CONSTANT)
+    rows = []
+    for alpha in CURVE_LEVELS:
+        found = measure(data, data.Y[None], models, "known", alpha, methods)
+        rows += [{"alpha": alpha} | row for row in found]
+    return rows
+
+
+CURVE_LEVELS = [round(0.15 + 0.025 * i, 3) for i in range(11)]
+
 curve_squared = Study(
     name="missing-outcomes-curve-squared",
-    scenarios=grid(
-        setting=[1, 2],
-        propensity=["known"],
-        n=[500],
-        alpha=[round(0.15 + 0.025 * i, 3) for i in range(11)],
-        training_seed=[1],
-    ),
-    replicate=replicate_table1,
-    n_replicates=300,
+    scenarios=grid(setting=[1, 2], n_total=[500]),
+    replicate=replicate_curve,
+    n_replicates=500,
     seed=56,
     description="Figure 12: width against coverage of pro-CP and pro-CP2",
     document=DOCUMENT,
@@ -197,12 +207,13 @@ def redraw_in_bins(p, A, epsilon, rule, rng, size):
     # Accept with chance proportional to p (A = 1) or 1 - p (A = 0) inside the bin.
     at_left, at_right = setting_propensity(left, 1), setting_propensity(right, 1)
     top = np.where(A, at_left, 1 - at_right)
-    for _ in range(200):
-        chance = setting_propensity(x, 1)
-        rejected = rng.random(x.shape) * top > np.where(A, chance, 1 - chance)
-        if not rejected.any():
-            break
-        x = np.where(rejected, rng.uniform(left, right, x.shape), x)
+    waiting = np.ones(x.shape, dtype=bool)
+    while waiting.any():
+        fresh = rng.uniform(left, right, x.shape)
+        chance = setting_propensity(fresh, 1)
+        accepted = rng.random(x.shape) * top <= np.where(A, chance, 1 - chance)
+        x = np.where(waiting & accepted, fresh, x)
+        waiting &= ~accepted
     return x
 
 
@@ -211,7 +222,7 @@ def replicate_bins(
 ) -> list[dict]:
     """Bin-conditional coverage of one trial: features and outcomes redrawn."""
     models = setting_models(1, "residual", scenario["alpha"], 500, 1)
-    data = draw_setting(1, scenario["n"], rng)
+    data = draw_setting(1, scenario["n_total"], rng)
     x = redraw_in_bins(data.p, data.A, 0.1, scenario["rule"], rng, n_redraws)
     Y = redraw_outcome(x, rng)
     slope, constant = models.predictors[0].coef_[0], models.predictors[0].intercept_
@@ -242,7 +253,7 @@ def replicate_bins(
 
 bins_study = Study(
     name="missing-outcomes-bins",
-    scenarios=grid(rule=["B", "B,A"], n=[500], alpha=[0.2]),
+    scenarios=grid(rule=["B", "B,A"], n_total=[500], alpha=[0.2]),
     replicate=replicate_bins,
     n_replicates=500,
     seed=57,
@@ -434,7 +445,7 @@ jobs_public = Study(
 
 def replicate_binnings(scenario: dict, rng: np.random.Generator) -> list[dict]:
     """Propensity bins of several widths, one bin, and bins that break MAR."""
-    x = rng.uniform(0, 10, int(scenario["n"]))
+    x = rng.uniform(0, 10, int(scenario["n_total"]))
     p = 0.95 - 0.09 * x
     A = rng.random(len(x)) < p
     score = np.abs(rng.standard_normal(len(x))) * (0.2 + 0.2 * x)
@@ -452,7 +463,7 @@ def replicate_binnings(scenario: dict, rng: np.random.Generator) -> list[dict]:
 
 binnings = Study(
     name="missing-outcomes-binnings",
-    scenarios=grid(n=[4000], alpha=[0.2]),
+    scenarios=grid(n_total=[4000], alpha=[0.2]),
     replicate=replicate_binnings,
     n_replicates=400,
     seed=60,
@@ -466,7 +477,7 @@ def replicate_infinite(scenario: dict, rng: np.random.Generator) -> list[dict]:
     """Share of infinite sets and coverage: binned weighted CP against pooling."""
     setting, alpha = int(scenario["setting"]), scenario["alpha"]
     models = setting_models(setting, "residual", alpha, 500, 1)
-    data = draw_setting(setting, int(scenario["n"]), rng)
+    data = draw_setting(setting, int(scenario["n_total"]), rng)
     score = models.score().score(data.Y, models.predict(data.X))
     A, bins = data.A, odds_bins(data.p, 0.1)
     if A.all():
@@ -498,7 +509,7 @@ def replicate_infinite(scenario: dict, rng: np.random.Generator) -> list[dict]:
 
 infinite = Study(
     name="missing-outcomes-infinite",
-    scenarios=grid(setting=[1, 2], n=[60, 100, 150, 200, 300, 500], alpha=[0.2]),
+    scenarios=grid(setting=[1, 2], n_total=[60, 100, 150, 200, 300, 500], alpha=[0.2]),
     replicate=replicate_infinite,
     n_replicates=200,
     seed=61,
@@ -506,7 +517,7 @@ infinite = Study(
     document=DOCUMENT,
     summarise=lambda frame: aggregate(
         frame,
-        ["setting", "n", "method"],
+        ["setting", "n_total", "method"],
         ["share_infinite", "coverage", "rows_per_bin"],
     ),
 )
@@ -558,7 +569,7 @@ def replicate_effects(scenario: dict, rng: np.random.Generator) -> list[dict]:
     """Effects of the untreated: coverage of Y(1) and of Y(1) - Y(0)."""
     alpha = scenario["alpha"]
     models = setting_models(1, "residual", alpha, 500, 1)
-    data = draw_setting(1, int(scenario["n"]), rng)
+    data = draw_setting(1, int(scenario["n_total"]), rng)
     control = rng.standard_normal(len(data.Y))
     mu, A, bins = models.predict(data.X), data.A, odds_bins(data.p, 0.1)
     with warnings.catch_warnings():
@@ -585,19 +596,19 @@ def replicate_effects(scenario: dict, rng: np.random.Generator) -> list[dict]:
 
 effects = Study(
     name="missing-outcomes-effects",
-    scenarios=grid(n=[500], alpha=[0.2]),
+    scenarios=grid(n_total=[500], alpha=[0.2]),
     replicate=replicate_effects,
     n_replicates=500,
     seed=63,
     description="Section 2.4: intervals for individual treatment effects",
     document=DOCUMENT,
-    summarise=lambda frame: aggregate(frame, ["n"], ["coverage", "disagree"]),
+    summarise=lambda frame: aggregate(frame, ["n_total"], ["coverage", "disagree"]),
 )
 
 
 def replicate_adversary(scenario: dict, rng: np.random.Generator) -> list[dict]:
     """Worst case of Theorem 2: one bin, one test point, two atoms of the odds."""
-    r, n = 1 + scenario["epsilon"], int(scenario["n"])
+    r, n = 1 + scenario["epsilon"], int(scenario["n_total"])
     # Atoms at odds r**-.5 and r**.5, weighted so that the likelihood ratio of the
     # two groups is r**.5 and r**-.5; the score is large at the lower odds.
     low = 1 / (1 + np.sqrt(r))  # P(low odds | A = 1); P(low odds | A = 0) = 1 - low
@@ -612,7 +623,7 @@ def replicate_adversary(scenario: dict, rng: np.random.Generator) -> list[dict]:
 
 adversary = Study(
     name="missing-outcomes-adversary",
-    scenarios=grid(epsilon=[0.1], n=[400], n_draws=[2000]),
+    scenarios=grid(epsilon=[0.1], n_total=[400], n_draws=[2000]),
     replicate=replicate_adversary,
     n_replicates=20,
     seed=64,
@@ -626,7 +637,7 @@ def replicate_binned(scenario: dict, rng: np.random.Generator) -> list[dict]:
     """Proposition 1: coverage of binned weighted CP."""
     setting, alpha = int(scenario["setting"]), scenario["alpha"]
     models = setting_models(setting, "residual", alpha, 500, 1)
-    data = draw_setting(setting, int(scenario["n"]), rng)
+    data = draw_setting(setting, int(scenario["n_total"]), rng)
     score, A = np.abs(data.Y - models.predict(data.X)), data.A
     bins = odds_bins(data.p, 0.1)
     with warnings.catch_warnings():
@@ -645,7 +656,7 @@ def replicate_binned(scenario: dict, rng: np.random.Generator) -> list[dict]:
 
 proposition1 = Study(
     name="missing-outcomes-binned",
-    scenarios=grid(setting=[1], n=[500], alpha=[0.2]),
+    scenarios=grid(setting=[1], n_total=[500], alpha=[0.2]),
     replicate=replicate_binned,
     n_replicates=1000,
     seed=65,

@@ -84,7 +84,7 @@ def high_dimensional_models(scale, score, alpha, n_train, training_seed):
 
 def draw_trial(scenario, rng, n_redraws):
     """Features, indicator, propensities and redrawn outcomes (R, n) of a trial."""
-    n, alpha = int(scenario["n"]), float(scenario["alpha"])
+    n, alpha = int(scenario["n_total"]), float(scenario["alpha"])
     seed, score = int(scenario["training_seed"]), scenario["score"]
     if "scale" in scenario:
         key = (float(scenario["scale"]), score, alpha, 500, seed)
