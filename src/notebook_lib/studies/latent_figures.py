@@ -158,9 +158,9 @@ def misspecified(stored, now, *, method=METHODS["soft-regression"]):
             )
             color, label = figures.OKABE_ITO[name], f"EM-{em}, {family} fit"
             bars = 1.96 * part["mc_error"]
-            ax.errorbar(part[x], part["mean"], yerr=bars, fmt=look, color=color)
-            ax.lines[-1].set_label(label)
-            ax.plot(part[x].iloc[:0], [], look, color=color, label=label)
+            ax.errorbar(
+                part[x], part["mean"], yerr=bars, fmt=look, color=color, label=label
+            )
             ax.plot(points[x], points["mean"], **_OPEN, color=color)
     axes[0].set(xlabel=_DELTA, ylabel="gap to the oracle (units of $Y$)")
     axes[0].set_title("class-specific full covariances")
@@ -184,9 +184,10 @@ def bins(stored, now, *, separation=2.0, beta=2.0):
     figures.nominal_line(axes[0], 0.9, label=None)
     axes[0].set_ylabel("coverage")
     axes[1].set_ylabel("average length (units of $Y$)")
-    ticks = ["≤ 0.5", "0.6", "0.7", "0.8", "0.9", "0.99", "1", "right", "wrong"]
+    ticks = ["0.5", "0.6", "0.7", "0.8", "0.9", "0.99", "1"]
+    ticks += ["right\nlabel", "wrong\nlabel"]
     axes[1].set_xticks(list(place.values()), ticks)
-    axes[1].set_xlabel(r"$\max_k\hat\tau_k$ up to …                    hard label")
+    axes[1].set_xlabel(r"upper end of the bin of $\max_k\hat\tau_k$", loc="left")
     handles, labels = axes[0].get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
     axes[0].figure.legend(
@@ -200,11 +201,14 @@ def knobs(sizes, now_sizes, tolerance, now_tolerance):
     where = {"n_classes": 3, "alpha": 0.1, "em": "R"}
     draw(axes[0], sizes, now_sizes, "gap", x="n_train", ridge=1e-6, **where)
     axes[0].set(xscale="log", xlabel="training rows", title="sample size")
+    axes[0].set_xticks([200, 500, 1000, 2000, 5000], ["200", "500", "1k", "2k", "5k"])
+    axes[0].minorticks_off()
     axes[0].set_ylabel("gap to the oracle (units of $Y$)")
     draw(axes[1], sizes, None, "gap", x="ridge", n_train=2000, **where)
-    axes[1].set(xscale="symlog", xlabel=r"ridge $\lambda$", title="ridge")
+    axes[1].set(xlabel=r"ridge $\lambda$", title="ridge")
     axes[1].set_xscale("symlog", linthresh=0.05)
     axes[1].set_xticks([0, 0.1, 1], ["0", "0.1", "1"])
+    axes[1].minorticks_off()
     for separation, color in zip((1.0, 2.0, 3.0), _COLORS, strict=False):
         part, points = (
             select(t, "accuracy", separation=separation)
@@ -222,7 +226,8 @@ def knobs(sizes, now_sizes, tolerance, now_tolerance):
     axes[2].set(xscale="log", xlabel="tolerance of EM", ylabel="accuracy $A$")
     axes[2].set_title("where EM stops")
     axes[2].invert_xaxis()
-    axes[2].legend()
+    axes[2].minorticks_off()
+    axes[2].legend(loc=(0.04, 0.62))
     _legend_below(axes[0])
 
 

@@ -117,7 +117,7 @@ def coverage_error(n_cal: int, n_test: int, n_replicates: int, alpha) -> np.ndar
 
 def family_z(n_checks: int, level: float = 0.01) -> float:
     """Errors to allow so that ``n_checks`` true statements fail with odds ``level``."""
-    return float(norm.isf(level / (2 * n_checks)))
+    return round(float(norm.isf(level / (2 * n_checks))), 2)
 
 
 def coverage_criterion(rows: pd.DataFrame, n_cal: int, n_test: int) -> dict:
@@ -166,13 +166,15 @@ def wide(
     Returns
     -------
     mean, mc_error : DataFrame
-        Indexed by the other columns that vary.
+        Indexed by the columns left to vary.
     """
     rows = select(table, metric, **where)
-    fixed = {"metric", "mean", "mc_error", "n", "n_failed", "method", *where}
+    variants = [em for em in rows["em"].unique() if em != "-"]
+    fixed = {"metric", "mean", "mc_error", "n", "n_failed", "method"}
+    fixed |= {c for c, v in where.items() if pd.api.types.is_scalar(v)}
+    fixed |= {"em"} if len(variants) == 1 else set()
     index = [c for c in rows if c not in fixed and rows[c].notna().all()]
     alone = rows[rows["em"] == "-"]
-    variants = [em for em in rows["em"].unique() if em != "-"]
     shared = [alone.assign(em=em) for em in variants]
     rows = pd.concat([rows[rows["em"] != "-"], *shared])
     found = rows.set_index([*index, "method"])[["mean", "mc_error"]].unstack("method")
