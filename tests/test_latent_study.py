@@ -3,11 +3,19 @@
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import stats
 
 from notebook_lib import studies
 from notebook_lib.latent import LatentClassConformal, LatentClassDGP
-from notebook_lib.studies import latent_class, latent_trial
+from notebook_lib.metrics import coverage_law
+from notebook_lib.studies import (
+    latent_breaks,
+    latent_class,
+    latent_live,
+    latent_trial,
+)
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +109,86 @@ def test_the_same_seed_gives_the_same_rows():
         latent_class.replicate_grid(scenario, np.random.default_rng(3)) for _ in "ab"
     )
     assert one == two
+
+
+# ------------------------------------------------------ live, beside the stored
+
+
+@pytest.fixture(scope="module")
+def grid_summary():
+    scenario = {"separation": 2.0, "sigma": 0.5}
+    scenario |= {"n_train": 200, "n_cal": 100, "n_test": 100}
+    scenarios = [scenario | {"n_classes": k} for k in (2, 3)]
+    return latent_live.live(latent_class.GRID, scenarios, 3, seed=5)
+
+
+def test_a_live_run_has_the_columns_of_the_stored_one(grid_summary):
+    stored, manifest = studies.load("latent_class_grid")
+    assert list(grid_summary.columns) == list(stored.columns)
+    assert manifest["n_failed"] == 0
+    assert set(grid_summary["n"]) == {3}
+
+
+def test_a_live_run_repeats_itself(grid_summary):
+    scenario = {"separation": 2.0, "sigma": 0.5, "n_classes": 2}
+    scenario |= {"n_train": 200, "n_cal": 100, "n_test": 100}
+    again = latent_live.live(latent_class.GRID, [scenario], 3, seed=5)
+    first = grid_summary[grid_summary["n_classes"] == 2]
+    np.testing.assert_array_equal(again["mean"], first["mean"])
+
+
+def test_a_failure_in_a_live_run_is_not_swallowed():
+    scenario = {"separation": 2.0, "n_classes": 1}
+    scenario |= {"n_train": 50, "n_cal": 50, "n_test": 50}
+    with pytest.raises(RuntimeError, match="n_classes must be at least 2"):
+        latent_live.live(latent_class.GRID, [scenario], 2, seed=1)
+
+
+def test_wide_puts_the_oracle_beside_every_em_variant(grid_summary):
+    mean, error = latent_live.wide(grid_summary, "length", alpha=0.1)
+    assert mean.shape == (2 * 2 * 4, 7)
+    assert mean.notna().all(axis=None)
+    assert error.shape == mean.shape
+    row = latent_live.select(
+        grid_summary, "length", method="oracle", alpha=0.1, n_classes=3, beta=1.0
+    )
+    both = mean["oracle"].xs((3, 1.0), level=("n_classes", "beta"))
+    np.testing.assert_array_equal(both, [row["mean"].item()] * 2)
+
+
+def test_wide_drops_an_em_variant_that_stands_alone(grid_summary):
+    mean, _ = latent_live.wide(grid_summary, "length", alpha=0.1, em=["R", "-"])
+    assert "em" not in mean.index.names
+    assert len(mean) == 2 * 4
+
+
+def test_the_gap_share_is_0_for_the_oracle_and_1_for_the_blind(grid_summary):
+    mean, _ = latent_live.wide(grid_summary, "length", alpha=0.1)
+    share = latent_live.gap_share(mean)
+    without_effect = share.index.get_level_values("beta") == 0
+    assert (share["oracle"][~without_effect] == 0).all()
+    assert (share["ignore"][~without_effect] == 1).all()
+
+
+def test_the_coverage_error_is_that_of_the_beta_binomial_law():
+    law = stats.betabinom(10_000, *coverage_law(99, 0.1).args)
+    expected = law.std() / 10_000 / np.sqrt(7)
+    found = latent_live.coverage_error(99, 10_000, 7, 0.1)
+    assert found == pytest.approx(expected, rel=0.01)
+
+
+def test_the_criterion_catches_a_coverage_that_is_off():
+    rows = pd.DataFrame({"mean": [0.9, 0.88], "alpha": 0.1, "n": 200})
+    criterion = latent_live.coverage_criterion(rows, 2000, 10_000)
+    allowed = criterion["z"] * criterion["mc_error"]
+    fine = criterion["observed"] >= criterion["at_least"] - allowed
+    assert list(fine) == [True, False]
+
+
+def test_pipelines_break_where_exchangeability_does():
+    rng = np.random.default_rng(2)
+    tries = pd.concat([latent_breaks.broken_coverage(r) for r in rng.spawn(8)])
+    mean = tries.groupby(level=0, sort=False).mean().mean(axis=1)
+    assert abs(mean["as it should be"] - 0.9) < 0.02
+    assert mean["fitted on the calibration rows"] < 0.89
+    assert mean["shifted class mix"] < 0.89
