@@ -220,7 +220,8 @@ def test_failed_cell_is_named_and_leaves_the_target_alone(run_toy):
     with pytest.raises(BookError, match=r"cell \[3\] raised ZeroDivisionError"):
         execute.execute(run_toy, [run], say=lambda line: None)
     assert path.read_bytes() == before
-    failed = notebooks.read(path.with_suffix(".failed.ipynb"))
+    assert run_toy.chapters() == [path]
+    failed = notebooks.read(run_toy.build / "runs" / "broken.failed.ipynb")
     assert any("ZeroDivisionError" in str(c.get("outputs")) for c in failed.cells)
 
 

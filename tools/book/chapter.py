@@ -139,7 +139,7 @@ def run_chapter(
     ------
     BookError
         If a parameter does not fit, or a cell fails; then the notebook up to that
-        cell lies beside the place of the result.
+        cell lies in ``_build/runs``.
     """
     source = layout.find(name)
     if not source.exists():

@@ -55,16 +55,18 @@ def _failure(error) -> str:
     return f"cell [{error.exec_count}] raised {error.ename}: {error.evalue}\n{head}"
 
 
-def execute_one(run: Run) -> Outcome:
+def execute_one(run: Run, scratch: pathlib.Path) -> Outcome:
     """Execute one notebook and write it normalised.
 
-    A run that fails leaves `run.target` as it was; what ran of it lies beside it
+    A run that fails leaves `run.target` as it was; what ran of it lies in `scratch`
     with the ending ``.failed.ipynb``.
 
     Parameters
     ----------
     run : Run
         What to run.
+    scratch : pathlib.Path
+        A folder for unfinished notebooks, outside the book.
 
     Returns
     -------
@@ -76,9 +78,9 @@ def execute_one(run: Run) -> Outcome:
     from traitlets.config import Config
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
-    scratch = run.target.with_suffix(".running.ipynb")
-    failed = run.target.with_suffix(".failed.ipynb")
-    scratch.parent.mkdir(parents=True, exist_ok=True)
+    scratch.mkdir(parents=True, exist_ok=True)
+    running = scratch / f"{run.source.stem}.{os.getpid()}.ipynb"
+    failed = scratch / f"{run.source.stem}.failed.ipynb"
     failed.unlink(missing_ok=True)
     # ipykernel 7 warns of unencrypted TCP on loopback once for each kernel.
     config = Config({"KernelManager": {"transport_encryption": "auto"}})
@@ -88,7 +90,7 @@ def execute_one(run: Run) -> Outcome:
         with contextlib.redirect_stderr(io.StringIO()):
             pm.execute_notebook(
                 str(run.source),
-                str(scratch),
+                str(running),
                 parameters=run.parameters,
                 progress_bar=False,
                 cwd=str(run.cwd),
@@ -101,10 +103,12 @@ def execute_one(run: Run) -> Outcome:
         error = _failure(exc)
     except Exception as exc:  # a dead kernel, a timeout: the other chapters go on
         error = f"{type(exc).__name__}: {exc}"
-    if scratch.exists():
-        nb = notebooks.normalise(notebooks.read(scratch))
+    if running.exists():
+        nb = notebooks.normalise(notebooks.read(running))
         notebooks.write(nb, failed if error else run.target)
-        scratch.unlink()
+        running.unlink()
+        if error:
+            error += f"\n    what ran of it: {failed}"
     return Outcome(run.source.stem, time.perf_counter() - start, error)
 
 
@@ -143,7 +147,7 @@ def execute(layout: Layout, runs: list[Run], *, jobs: int = JOBS, say=print) -> 
     with cf.ProcessPoolExecutor(
         min(jobs, len(runs)), context, initializer=_set_environment, initargs=(env,)
     ) as pool:
-        futures = [pool.submit(execute_one, run) for run in runs]
+        futures = [pool.submit(execute_one, run, layout.build / "runs") for run in runs]
         for done, future in enumerate(cf.as_completed(futures), start=1):
             outcome = future.result()
             state = "FAILED" if outcome.error else "ran"

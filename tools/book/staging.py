@@ -144,15 +144,17 @@ def copy_pages(layout: Layout) -> None:
 
     Executed notebooks that lie there stay; the committed ones are never copied.
     """
-    kept = {p.name: p.read_bytes() for p in layout.stage_book.glob("*.ipynb")}
-    shutil.rmtree(layout.stage, ignore_errors=True)
-    shutil.copytree(layout.book, layout.stage_book, ignore=_IGNORED)
+    fresh = layout.stage.with_name("stage.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    shutil.copytree(layout.book, fresh / "book", ignore=_IGNORED)
     if (layout.root / "data").exists():
-        shutil.copytree(layout.root / "data", layout.stage / "data", ignore=_IGNORED)
+        shutil.copytree(layout.root / "data", fresh / "data", ignore=_IGNORED)
     for name in ("_config.yml", "_toc.yml"):
-        shutil.copy(layout.root / name, layout.stage / name)
-    for name, data in kept.items():
-        (layout.stage_book / name).write_bytes(data)
+        shutil.copy(layout.root / name, fresh / name)
+    for path in layout.stage_book.glob("*.ipynb"):
+        shutil.copy(path, fresh / "book" / path.name)
+    shutil.rmtree(layout.stage, ignore_errors=True)
+    fresh.rename(layout.stage)
 
 
 def refresh(layout: Layout, names: list[str], *, say=print) -> None:
