@@ -3,6 +3,8 @@
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import column_or_1d
 
 from .._validation import check_alpha
@@ -22,7 +24,8 @@ class CPMDANestedStarClassifier(ClassifierMixin, Masked):
     Parameters
     ----------
     estimator : scikit-learn classifier, optional
-        With ``predict_proba``; logistic regression by default.
+        With ``predict_proba``; logistic regression on standardised features by
+        default.
     imputer : scikit-learn imputer, optional
         Fitted on the training covariates; iterative ridge by default.
     alpha : float or sequence of float
@@ -62,7 +65,7 @@ class CPMDANestedStarClassifier(ClassifierMixin, Masked):
         y = column_or_1d(y, warn=True)
         if missing_mask(y[:, None]).any():
             raise ValueError("y holds missing labels: drop those rows")
-        model = LogisticRegression(max_iter=1000)
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
         model = model if self.estimator is None else self.estimator
         masked = MaskedModel(
             [model], self.imputer, add_mask=self.add_mask, method="predict_proba"

@@ -71,8 +71,10 @@ class Trial:
         Quantile model, fitted on imputed rows and masks.
     """
 
-    def __init__(self, truth, mechanism, rng, base, *, n_train=500, n_cal=250):
-        self.truth, self.rng = truth, rng
+    def __init__(
+        self, truth, mechanism, rng, base, *, n_train=500, n_cal=250, alpha=ALPHA
+    ):
+        self.truth, self.rng, self.alpha = truth, rng, alpha
         X, y = truth.sample(n_train + n_cal, rng)
         mask = mechanism.sample(X, rng)
         y = _outcome(truth, X, mask, y)
@@ -81,13 +83,13 @@ class Trial:
         self.cal = X[n_train:], y[n_train:]
         self.M_cal = mask[n_train:]
         seed = int(rng.integers(2**31))
-        self.model = MaskedModel(learner(base, seed=seed)).fit(*self.train)
+        self.model = MaskedModel(learner(base, alpha, seed)).fit(*self.train)
         # Plain quantile regression learns from the calibration rows too.
-        self.plain = MaskedModel(learner(base, seed=seed)).fit(
+        self.plain = MaskedModel(learner(base, alpha, seed)).fit(
             *self.train, X_predictor=X, y_predictor=y
         )
 
-    def evaluate(self, X, mask, y, rules=None, alpha=ALPHA) -> pd.DataFrame:
+    def evaluate(self, X, mask, y, rules=None) -> pd.DataFrame:
         """Coverage and length of each method on each test row.
 
         Returns
@@ -98,12 +100,11 @@ class Trial:
         X = np.where(mask, np.nan, X)
         found = {"QR": _band(self.plain(X, mask), y, 0.0)}
         scores = QuantileScore().score(self.cal[1], self.model(self.cal[0], self.M_cal))
-        q = conformal_quantile(scores, alpha)
+        q = conformal_quantile(scores, self.alpha)
         found["CQR"] = _band(self.model(X, mask), y, q)
         rules = FAMILY if rules is None else rules
-        found |= family(
-            self.model, (self.cal[0], self.M_cal, self.cal[1]), X, mask, y, alpha, rules
-        )
+        cal = self.cal[0], self.M_cal, self.cal[1]
+        found |= family(self.model, cal, X, mask, y, self.alpha, rules)
         return pd.concat(
             [
                 pd.DataFrame(
@@ -150,6 +151,8 @@ def family(model, cal, X, mask, y, alpha, rules):
     dict of str to (ndarray of bool, ndarray)
         For each member, covered (n,) and length (n,).
     """
+    if not rules:
+        return {}
     X_cal, M_cal, y_cal = cal
     widest = AllRows() if any(r is None for r in rules.values()) else _Union(rules)
     plan = PairPlan(M_cal, mask, widest)
@@ -218,10 +221,15 @@ def mechanism_of(scenario, X):
 # ------------------------------------------------------------- the replicates
 
 
+def _trial(truth, mechanism, rng, scenario):
+    alpha = float(scenario.get("alpha", ALPHA))
+    return Trial(truth, mechanism, rng, scenario["base"], alpha=alpha)
+
+
 def replicate_sizes(scenario: dict, rng: np.random.Generator) -> list[dict]:
     """Figure 3: marginal test rows, and rows of each mask size."""
     truth = GaussianLinear(BETA, 1.0, equicorrelated(10, scenario["phi"]))
-    trial = Trial(truth, MCAR(scenario["p"]).fit(truth.cov), rng, scenario["base"])
+    trial = _trial(truth, MCAR(scenario["p"]).fit(truth.cov), rng, scenario)
     rules = _rules_of(scenario)
     parts = [("marginal", int(scenario["n_marginal"]), None)]
     parts += [(str(q), int(scenario["n_each"]), q) for q in range(10)]
@@ -234,7 +242,7 @@ def replicate_sizes(scenario: dict, rng: np.random.Generator) -> list[dict]:
             mask = masks_of_size(10, size, n, rng)
         frame = trial.evaluate(X, mask, y, rules)
         rows += [{"size": label} | row for row in _means(frame)]
-        oracle = truth.oracle_length(mask, ALPHA).mean()
+        oracle = truth.oracle_length(mask, trial.alpha).mean()
         rows.append({"size": label, "method": "oracle", "length": oracle})
     return rows
 
@@ -266,7 +274,7 @@ def replicate_masks(scenario: dict, rng: np.random.Generator) -> list[dict]:
     setting_rng = np.random.default_rng([4, int(100 * scenario["phi"])])
     pool, _ = truth.sample(60_000, setting_rng)
     mechanism = mechanism_of(scenario, pool)
-    trial = Trial(truth, mechanism, rng, scenario["base"])
+    trial = _trial(truth, mechanism, rng, scenario)
     X, y = truth.sample(int(scenario["n_marginal"]), rng)
     frame = trial.evaluate(X, mechanism.sample(X, rng), y)
     rows = [{"mask": "all"} | row for row in _means(frame)]
@@ -322,7 +330,7 @@ class MaskedOutcome(GaussianLinear):
 def replicate_outcome(scenario: dict, rng: np.random.Generator) -> list[dict]:
     """Figure 8: each of the seven masks that leave something to see."""
     truth = MaskedOutcome(scenario["phi"])
-    trial = Trial(truth, MCAR(0.2).fit(truth.cov), rng, scenario["base"])
+    trial = _trial(truth, MCAR(0.2).fit(truth.cov), rng, scenario)
     masks = all_masks(3)[:-1]
     n = int(scenario["n_each"])
     X, y = truth.sample(n * len(masks), rng)
