@@ -207,7 +207,7 @@ def bin_layout(bins, test_bins, cells=None):
         If labels are not integers, or cells do not cover the test points.
     """
     bins, test_bins = check_labels(bins, "bins"), check_labels(test_bins, "test_bins")
-    labels, joint = np.unique(np.concatenate([bins, test_bins]), return_inverse=True)
+    labels, joint = _number(np.concatenate([bins, test_bins]))
     cal_bin, test_bin = joint[: len(bins)], joint[len(bins) :]
     cell, n_cells = _check_cells(cells, len(test_bins))
     n_bins = len(labels)
@@ -220,6 +220,17 @@ def bin_layout(bins, test_bins, cells=None):
         np.bincount(cal_bin, minlength=n_bins),
         n_test.reshape(n_cells, n_bins),
     )
+
+
+def _number(labels):
+    """Distinct labels in order, and the position of each entry among them."""
+    low = int(labels.min()) if labels.size else 0
+    span = int(labels.max()) - low if labels.size else 0
+    if span > 4 * labels.size + 1000:
+        return np.unique(labels, return_inverse=True)
+    shifted = labels - low  # counting is faster than sorting
+    present = np.bincount(shifted, minlength=1) > 0
+    return np.flatnonzero(present) + low, (np.cumsum(present) - 1)[shifted]
 
 
 def check_labels(labels, name):

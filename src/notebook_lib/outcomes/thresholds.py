@@ -251,6 +251,11 @@ def first_to_reach(rows, cal_bin, weights, level):
         Scores, ``inf`` where the level is never reached.
     """
     n_rows, n = rows.shape
+    if n_rows == 1 and len(weights) == 1:  # the common call, without the overhead
+        order = np.argsort(rows[0], kind="stable")
+        mass = np.cumsum(weights[0][cal_bin[order]])
+        at = np.searchsorted(mass, level[0] - TOLERANCE)
+        return np.array([[rows[0, order[at]] if at < n else np.inf]])
     order = np.argsort(rows, axis=1, kind="stable")
     padded = np.append(
         np.take_along_axis(rows, order, axis=1), np.full((n_rows, 1), np.inf), axis=1
