@@ -139,8 +139,10 @@ def joint_law(shape, n_obs, group_size, n_groups, w, wstar):
     ----------
     shape : tuple of int
         Rows and columns.
-    n_obs, group_size, n_groups : int
-        Observed cells, ``K`` and ``n``.
+    n_obs, group_size : int
+        Observed cells and ``K``.
+    n_groups : int or callable
+        ``n``, or a function of the tuple of observed cells.
     w, wstar : ndarray, shape `shape`
         Sampling and test weights.
 
@@ -155,7 +157,8 @@ def joint_law(shape, n_obs, group_size, n_groups, w, wstar):
         p_observed = set_probability(observed, w, total)
         missing = [x for x in cells if x not in observed]
         tests = test_group_law(missing, group_size, wstar)
-        for pruned, groups, p_split in split_law(observed, group_size, n_groups):
+        n = n_groups(observed) if callable(n_groups) else n_groups
+        for pruned, groups, p_split in split_law(observed, group_size, n):
             for test, p_test in tests.items():
                 yield observed, pruned, groups, test, p_observed * p_split * p_test
 

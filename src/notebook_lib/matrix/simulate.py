@@ -141,7 +141,7 @@ class Ratings(NamedTuple):
 
 
 def synthetic_ratings(
-    rng, *, n_users=300, n_films=200, n_ratings=9000, popularity=0.8, noise=0.9
+    rng, *, n_users=300, n_films=200, n_ratings=15_000, popularity=0.6, noise=0.5
 ):
     """Ratings in the likeness of a film site, invented from beginning to end.
 
@@ -165,7 +165,7 @@ def synthetic_ratings(
         With every rating known, which real data never offer.
     """
     rng = check_rng(rng)
-    taste = low_rank_matrix(n_users, n_films, 3, rng) * 0.35
+    taste = 0.45 * low_rank_matrix(n_users, n_films, 3, rng)
     film = 0.5 * rng.standard_normal(n_films)
     score = 3.5 + taste + film + noise * rng.standard_normal((n_users, n_films))
     weights = np.tile((1.0 + rng.permutation(n_films)) ** -popularity, (n_users, 1))

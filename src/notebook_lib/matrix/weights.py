@@ -22,7 +22,7 @@ from .wallenius import exact_log_ratios, laplace_log_odds, laplace_scale
 
 __all__ = ["ConformalizationWeights", "effective_sample_size"]
 
-_BLOCK = 250_000  # entries of a (tests, groups) matrix held at once: fits a cache
+_BLOCK = 100_000  # entries of a (tests, groups) matrix held at once: fits a cache
 
 
 class ConformalizationWeights:

@@ -1,15 +1,23 @@
-"""What chapter 2 needs to show its studies: live runs, stored ones, published values."""
+"""What chapter 2 shows of its studies: live runs, stored ones, published values."""
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
 from .. import _checkout, figures
-from ..matrix import ALS, sample_without_replacement, synthetic_ratings
+from ..matrix import (
+    ALS,
+    Calibration,
+    ColumnMean,
+    calibrate,
+    sample_test_groups,
+    sample_without_replacement,
+    synthetic_ratings,
+)
+from ..metrics import mean_estimate
 from . import matrix_completion
-from .matrix_completion import RATINGS, Trial, sample_test_groups, summarise
+from .matrix_completion import RATINGS, Trial, summarise
 from .runner import run
 from .store import load
 from .study import Study
@@ -74,10 +82,23 @@ def pick(frame, metric, **where) -> pd.DataFrame:
 
 
 def by_method(frame, metric, value="mean", **where) -> pd.DataFrame:
-    """Table with one column for each method, one row for each scenario."""
+    """Table with one column for each method, one row for each scenario.
+
+    The index holds what varies among the scenarios picked.
+    """
     rows = pick(frame, metric, **where)
-    index = [c for c in ("rank", "genre", "mu", "s", "delta", "K") if c in rows]
+    known = [c for c in ("rank", "genre", "mu", "s", "delta", "K") if c in rows]
+    index = [c for c in known if rows[c].nunique() > 1] or known[-1:]
     return rows.pivot_table(value, index, "method", sort=False, observed=True)
+
+
+def over_sizes(frame, method, metric="coverage", by="completion") -> pd.DataFrame:
+    """Mean over group sizes, with its Monte-Carlo error, for each value of `by`."""
+    rows = pick(frame, metric, method=method)
+    return rows.groupby(by, sort=False).agg(
+        mean=("mean", "mean"),
+        error=("mc_error", lambda e: np.sqrt((e**2).sum()) / len(e)),
+    )
 
 
 def published(table) -> pd.DataFrame:
@@ -153,6 +174,122 @@ def replicate_default_ratings(scenario: dict, rng: np.random.Generator) -> list[
     made = synthetic_ratings(scenario["data_seed"])
     rated = np.where(made.observed, made.truth, np.nan)
     return exact_guarantee(rated, scenario, rng)
+
+
+def film_ratings(source, seed):
+    """Ratings for the film night: invented ones, or MovieLens fetched now.
+
+    Returns
+    -------
+    table : ndarray, shape (n_users, n_films)
+        Ratings; where nobody rated, the truth if it is known, else NaN.
+    seen : ndarray of bool, shape (n_users, n_films)
+    weights : ndarray, shape (n_users, n_films)
+        Sampling weights, known or estimated.
+    titles : ndarray of str, shape (n_films,)
+    """
+    if source == "movielens":
+        table, films = matrix_completion.movielens_submatrix()
+        weights = matrix_completion.movielens_weights()
+        return table, ~np.isnan(table), weights, films["title"].to_numpy()
+    made = synthetic_ratings(seed)
+    titles = np.array([f"film {i + 1}" for i in range(made.truth.shape[1])])
+    return made.truth, made.observed, made.observation_weights, titles
+
+
+def film_night_groups(seen, group_size, rng, *, n_films=6):
+    """A group of friends with every popular film that none of them has rated.
+
+    Returns
+    -------
+    ndarray of int, shape (n_films or fewer, group_size, 2)
+    """
+    popular = np.argsort(-seen.sum(axis=0), kind="stable")[:80]
+    ratings = seen[:, popular].sum(axis=1)
+    candidates = np.argsort(ratings, kind="stable")[: max(60, group_size)]
+    friends = rng.permutation(candidates)[:group_size]
+    unseen = popular[~seen[np.ix_(friends, popular)].any(axis=0)][:n_films]
+    return np.array([[(friend, film) for friend in friends] for film in unseen])
+
+
+def film_table(titles, groups, prediction, intervals, table) -> pd.DataFrame:
+    """One row for each friend and film, for the figure."""
+    return pd.DataFrame(
+        {
+            "film": np.repeat(titles[groups[:, 0, 1]], groups.shape[1]),
+            "prediction": prediction.ravel(),
+            "lower": intervals[:, :, 0, 0].ravel(),
+            "upper": intervals[:, :, 1, 0].ravel(),
+            "truth": table[groups[..., 0], groups[..., 1]].ravel(),
+        }
+    )
+
+
+def broken_promises(rng, *, n_replicates=12, group_size=2) -> pd.DataFrame:
+    """Coverage where an assumption fails, beside where it holds.
+
+    Rare films: test groups from the quarter of films with the fewest ratings, while
+    the test weights say that films are asked for by popularity. Cut to the largest
+    score: infinite regions of a tiny calibration set made finite.
+
+    Returns
+    -------
+    DataFrame
+        ``coverage`` and ``MC error`` over replicates, one row for each promise.
+    """
+    kept = {name: [] for name in PROMISES}
+    for _ in range(n_replicates):
+        found = _rare_films(rng, group_size) | _tiny_calibration(rng)
+        for name, value in found.items():
+            kept[name].append(value)
+    rows = [mean_estimate(np.array(kept[name], float))[:2] for name in PROMISES]
+    return pd.DataFrame(rows, index=PROMISES, columns=["coverage", "MC error"])
+
+
+PROMISES = [
+    "asked by popularity, as calibrated",
+    "rare films, calibrated for popular ones",
+    "rare films, calibrated for them",
+    "5 calibration groups, infinite regions kept",
+    "5 calibration groups, cut to the largest score",
+]
+
+
+def _rare_films(rng, k):
+    made = synthetic_ratings(rng)
+    w, seen = made.observation_weights, made.observed
+    wstar = np.zeros_like(w)
+    wstar[:, np.argsort(seen.sum(axis=0))[: w.shape[1] // 4]] = 1.0
+    fit = ALS(4, ridge=1.0, max_sweeps=10, tol=0)
+    usual = calibrate(
+        made.truth, seen, k, fit, rng, observation_weights=w, test_weights=w
+    )
+    own = Calibration.from_groups(
+        made.truth, seen, usual.weights.groups, usual.fitted, w, wstar
+    )
+    popular = sample_test_groups(~seen, k, 200, rng, test_weights=w)
+    rare = sample_test_groups(~seen, k, 200, rng, test_weights=wstar)
+    values = [
+        _share(usual, popular, made.truth),
+        _share(usual, rare, made.truth),
+        _share(own, rare, made.truth),
+    ]
+    return dict(zip(PROMISES[:3], values, strict=True))
+
+
+def _tiny_calibration(rng):
+    noise = np.exp(1.5 * rng.random(30))
+    M = noise * rng.standard_normal((40, 30))
+    observed = sample_without_replacement(np.ones(M.shape), 400, rng)
+    tests = sample_test_groups(~observed, 2, 50, rng)
+    made = calibrate(M, observed, 2, ColumnMean(), rng, n_groups=5)
+    values = [_share(made, tests, M, infinite=option) for option in ("inf", "max")]
+    return dict(zip(PROMISES[3:], values, strict=True))
+
+
+def _share(calibration, tests, truth, **options):
+    regions = calibration.regions(tests, 0.1, warn=False, **options)
+    return regions.covers(truth[tests[..., 0], tests[..., 1]]).mean()
 
 
 # ---------------------------------------------------------------------- figures
@@ -260,13 +397,11 @@ def draw_peaks(curves):
 
 
 def draw_film_night(ax, table):
-    """Joint intervals of a group for several films, one colour for each film."""
-    films = table["film"].unique()
-    colors = plt.rcParams["axes.prop_cycle"].by_key()["color"]
+    """Joint intervals of a group for several films."""
+    films, color = table["film"].unique(), figures.color("SCMC")
     for position, film in enumerate(films):
         part = table[table["film"] == film].reset_index(drop=True)
         y = position + 0.11 * (part.index - (len(part) - 1) / 2)
-        color = colors[position % len(colors)]
         ax.hlines(y, part["lower"], part["upper"], color=color, linewidth=2)
         ax.plot(part["prediction"], y, "|", color=color, markersize=7)
         ax.plot(part["truth"], y, "o", color="black", markersize=3)

@@ -8,22 +8,36 @@ from __future__ import annotations
 
 import itertools
 import math
+import time
 from collections import Counter, defaultdict
 
 import numpy as np
 from scipy import stats
 
 from ..matrix import (
+    ALS,
+    SVT,
+    Calibration,
     ColumnMean,
     ConformalizationWeights,
+    HyperCube,
+    HyperRectangle,
+    HyperSphere,
+    NuclearNorm,
+    SamplingWeights,
+    column_effect_matrix,
     exact_log_ratios,
     individual_thresholds,
     laplace_log_odds,
     laplace_scale,
     log_probability,
+    low_rank_matrix,
     sample_test_groups,
     sample_without_replacement,
+    sparse_column_weights,
     structured_split,
+    theorem_matrix,
+    worst_slab_test_weights,
 )
 from ..matrix.enumeration import (
     conditional_laws,
@@ -188,8 +202,8 @@ def enumeration_gap(
 
     Parameters
     ----------
-    case : tuple of int
-        ``(n_rows, n_cols, n_obs, K, n)``.
+    case : tuple
+        ``(n_rows, n_cols, n_obs, K, n)``; ``n`` may be ``"all"`` for xi_obs.
     rng : numpy.random.Generator
         Draws the weights.
     constant : bool
@@ -208,6 +222,7 @@ def enumeration_gap(
     """
     rows, columns, n_obs, k, n = case
     shape = (rows, columns)
+    n = all_feasible(k) if n == "all" else n
     w, star = np.ones((2, *shape)) if constant else rng.uniform(0.05, 3, (2, *shape))
     star = star.copy()
     for cell in zeros:
@@ -231,6 +246,15 @@ def enumeration_gap(
         want = [law.get(group, 0.0) for group in (*groups, test)]
         gap = max(gap, np.abs(p - want).max())
     return {"gap": gap, "laws": len(list(laws)[::every])}
+
+
+def all_feasible(k):
+    """``n = xi_obs`` as a function of the observed cells."""
+
+    def xi(cells):
+        return sum(count // k for count in Counter(c for _, c in cells).values())
+
+    return xi
 
 
 def conditional_coverage(case, alpha, rng, *, wrong=False) -> dict:
@@ -538,3 +562,143 @@ def individual_coverage(rng, *, n_replicates=400, alpha=0.1) -> np.ndarray:
         ]
         covered.append(np.ravel(row))
     return np.array(covered)
+
+
+# --------------------------------------------------------------- parts of the method
+
+
+def rule_coverage(rng, *, n_replicates=150) -> np.ndarray:
+    """Coverage of cube, rectangle and sphere on the 60 x 60 matrix of Theorem 1."""
+    M, w, star = theorem_matrix(1)
+    rules = (HyperCube(), HyperRectangle(), HyperSphere())
+    covered = []
+    for _ in range(n_replicates):
+        observed = sample_without_replacement(w, 1200, rng)
+        tests = sample_test_groups(~observed, 2, 1, rng, test_weights=star)
+        split = structured_split(observed, 2, 200, rng)
+        fitted = ColumnMean().fit(M, split.train).predict()
+        truth = M[tests[..., 0], tests[..., 1]]
+        row = []
+        for rule in rules:
+            made = Calibration.from_groups(
+                M, observed, split.groups, fitted, w, star, rule=rule
+            )
+            row.append(made.regions(tests, 0.1, warn=False).covers(truth)[0])
+        covered.append(row)
+    return np.array(covered)
+
+
+def weights_speed(rng, *, size=200, n=750, k=5) -> dict:
+    """Fast weights against the literal loop: agreement, and ratios of times."""
+    w = rng.uniform(0.2, 1, (size, size))
+    observed = sample_without_replacement(w, int(0.2 * size**2), rng)
+    groups = structured_split(observed, k, n, rng).groups
+    made = ConformalizationWeights(observed, groups, w, w)
+    tests = sample_test_groups(~observed, k, 800, rng, test_weights=w)
+    started = time.process_time()
+    slow = literal_weights(observed, groups, tests[0], w, w, made.scale)
+    loop = time.process_time() - started
+    for _ in range(5):  # a busy machine may spoil one measurement, hardly five
+        best = {m: _best_time(_all_blocks, made, tests[:m]) for m in (200, 800)}
+        if 2 < best[800] / best[200] < 8:
+            break
+    gap = np.abs(made.matrix(tests[:1])[0] / slow - 1).max()
+    return {
+        "gap": gap,
+        "times faster": 200 * loop / best[200],
+        "growth": best[800] / best[200],
+    }
+
+
+def _all_blocks(made, tests):
+    for _ in made.blocks(tests):
+        pass
+
+
+def _best_time(function, *args, repeats=7):
+    times = []
+    for _ in range(repeats):
+        started = time.process_time()
+        function(*args)
+        times.append(time.process_time() - started)
+    return min(times)
+
+
+def completion_facts(rng, *, size=60) -> dict:
+    """What A2.4 asks of the three completions, on a rank-3 matrix with a gap."""
+    M = low_rank_matrix(size, size, 3, rng)
+    seen = rng.random(M.shape) < 0.5
+    seen[:, 4] = False
+    als = ALS(3, max_sweeps=30, tol=0).fit(M, seen)
+    nuclear = NuclearNorm(max_iter=300, tol=1e-4).fit(M, seen)
+    short, long = (SVT(max_iter=n).fit(M, seen) for n in (50, 150))
+    column = [method.predict()[:, 4] for method in (als, nuclear, long)]
+    return {
+        "rise of the ALS objective": np.diff(als.objective_).max(),
+        "residual of the nuclear norm": nuclear.residual_,
+        "SVT residual, longer less shorter": long.residual_ - short.residual_,
+        "empty column": float(np.abs(column).max()),
+    }
+
+
+def one_bit_facts(rng, *, size=60, rank=3) -> dict:
+    """What A2.5 asks of the estimated sampling weights."""
+    seen = rng.random((size, size)) < 0.3
+    fitted = SamplingWeights(rank).fit(seen)
+    w = fitted.weights()
+    return {
+        "nuclear norm over its bound": np.linalg.norm(fitted.logits_, "nuc")
+        / np.sqrt(rank * size**2),
+        "smallest gain": np.diff(fitted.log_likelihood_).min(),
+        "range": (w.min(), w.max()),
+    }
+
+
+def worst_slab_facts(rng, *, size=60, delta=0.2) -> dict:
+    """What A3.1.2 asks of the worst slab."""
+    M = column_effect_matrix(rng, n_rows=size, n_cols=size, rank=4, mu=10)
+    seen = rng.random(M.shape) < 0.4
+    als = ALS(4, max_sweeps=20, tol=0).fit(M, seen)
+    weights, slab, explored = worst_slab_test_weights(
+        M, als.predict(), ~seen, als.row_factors_, als.column_factors_, rng, delta=delta
+    )
+    error = np.abs(als.predict() - M)
+    return {
+        "share in the slab": slab.share,
+        "error in the slab over the mean": slab.mean_residual / error[explored].mean(),
+        "smallest weight": weights[~explored].min(),
+        "largest weight": weights[~explored].max(),
+        "weight of explored cells": weights[explored].max(),
+    }
+
+
+def consistent_map(rng, *, s=0.1, size=300, draws=40) -> dict:
+    """Trap E8: ratio of inclusion probabilities, raw and mapped by -log(1 - p)."""
+    w = np.ones((size, size))
+    w[:, : size // 20] = s
+    share = np.zeros(w.shape)
+    for _ in range(draws):
+        share += sample_without_replacement(w, int(0.3 * w.size), rng) / draws
+    sparse, dense = share[w < 1].mean(), share[w == 1].mean()
+    return {
+        "raw": sparse / dense,
+        "mapped": np.log1p(-sparse) / np.log1p(-dense),
+    }
+
+
+def generator_facts(rng) -> dict:
+    """Shape of the two data generating processes (A3.6, A3.7)."""
+    first = column_effect_matrix(rng, mu=1000.0)
+    centred = first - first.mean(axis=0)
+    values = np.linalg.svd(centred, compute_uv=False)
+    w = sparse_column_weights(rng, 300, 4000, 0.1)
+    sparse = (w[0] < 1).mean()
+    small = sparse_column_weights(rng, 300, 300, 0.1)
+    observed = sample_without_replacement(small, 27_000, rng)
+    return {
+        "signal rank": int((values > 10 * values[10]).sum()),
+        "heavy columns": (np.abs(first.mean(axis=0)) > 200).mean(),
+        "sparse columns": sparse,
+        "weights": sorted(set(np.round(w[0], 6).tolist())),
+        "inclusion": (observed[small == 1].mean(), observed[small < 1].mean()),
+    }
