@@ -31,7 +31,15 @@ OKABE_ITO = {
 
 @dataclass(frozen=True)
 class MethodStyle:
-    """How a method is drawn: colour (hex), marker, line style."""
+    """How a method is drawn.
+
+    Parameters
+    ----------
+    color : str
+        Hex colour.
+    marker, linestyle : str
+        As matplotlib knows them.
+    """
 
     color: str
     marker: str
@@ -339,7 +347,19 @@ def dots(
     by: str = "method",
     z: float = 1.96,
 ):
-    """Draw one dot with a horizontal error bar for each method, names on y."""
+    """Draw one dot with a horizontal error bar for each method, names on y.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where to draw.
+    frame : DataFrame
+        One row per method (or a few).
+    value, error, by : str
+        Columns: abscissa, its Monte-Carlo error (or None), method.
+    z : float
+        Half-length of the bars in Monte-Carlo errors.
+    """
     methods = order(frame[by])
     for position, method in enumerate(methods):
         part = frame[frame[by] == method]
@@ -358,7 +378,20 @@ def dots(
 
 
 def coverage_panel(ax, frame, *, x, level, y="coverage", error=None, by="method", **kw):
-    """Draw coverage against x with the nominal line and sensible limits."""
+    """Draw coverage against x with the nominal line and sensible limits.
+
+    Parameters
+    ----------
+    ax, frame, x, y, error, by, **kw
+        As in :func:`errorbar`.
+    level : float
+        Nominal coverage, ``1 - alpha``.
+
+    Returns
+    -------
+    list
+        The containers, in legend order.
+    """
     nominal_line(ax, level)
     drawn = errorbar(ax, frame, x=x, y=y, error=error, by=by, **kw)
     low, high = ax.get_ylim()
@@ -370,7 +403,22 @@ def coverage_panel(ax, frame, *, x, level, y="coverage", error=None, by="method"
 def panels(
     n_rows: int, n_cols: int, *, width=3.1, height=2.6, sharex=True, sharey=True
 ):
-    """Return ``(figure, array of axes (n_rows, n_cols))`` of small multiples."""
+    """Make small multiples.
+
+    Parameters
+    ----------
+    n_rows, n_cols : int
+        Shape of the grid of panels.
+    width, height : float
+        Of one panel, in inches.
+    sharex, sharey : bool
+        Whether the panels share an axis.
+
+    Returns
+    -------
+    figure, array of Axes (n_rows, n_cols)
+        The array is two-dimensional also for one row or column.
+    """
     return plt.subplots(
         n_rows,
         n_cols,
@@ -382,7 +430,17 @@ def panels(
 
 
 def legend_below(fig, axes, *, ncol: int = 4):
-    """Put one legend for all panels under the figure, each label once."""
+    """Put one legend for all panels under the figure, each label once.
+
+    Parameters
+    ----------
+    fig : Figure
+        The figure of the panels.
+    axes : array of Axes
+        Where the labels are.
+    ncol : int
+        Columns of the legend.
+    """
     entries: dict = {}
     for ax in np.ravel(axes):
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):

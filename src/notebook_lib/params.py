@@ -119,7 +119,13 @@ def between(low: float, high: float, *, closed: str = "neither") -> Rule:
 
 
 def number(minimum: float | None = None, maximum: float | None = None) -> Rule:
-    """A finite number, with optional bounds that are allowed values."""
+    """A finite number.
+
+    Parameters
+    ----------
+    minimum, maximum : float, optional
+        Bounds; both are allowed values.
+    """
     wants = "a finite number" + _bounds_text(minimum, maximum)
 
     def convert(value):
@@ -144,7 +150,13 @@ def positive() -> Rule:
 
 
 def integer(minimum: int | None = None, maximum: int | None = None) -> Rule:
-    """A whole number, with optional bounds that are allowed values; not a bool."""
+    """A whole number, not a bool.
+
+    Parameters
+    ----------
+    minimum, maximum : int, optional
+        Bounds; both are allowed values.
+    """
     wants = "a whole number" + _bounds_text(minimum, maximum)
 
     def convert(value):
@@ -165,7 +177,13 @@ def _bounds_text(minimum, maximum) -> str:
 
 
 def choice(*options: Any) -> Rule:
-    """One of the given values (texts, numbers or None), same type and value."""
+    """One of the given values.
+
+    Parameters
+    ----------
+    *options : str, number or None
+        The allowed values; ``True`` is not ``1``.
+    """
     if not options:
         raise ValueError("choice needs at least one option")
 
@@ -198,7 +216,13 @@ def text() -> Rule:
 
 
 def optional(rule: Rule) -> Rule:
-    """``None``, or what the other rule wants."""
+    """``None``, or what the other rule wants.
+
+    Parameters
+    ----------
+    rule : Rule
+        For values other than ``None``.
+    """
     return Rule(
         f"None, or {rule.wants}",
         lambda value: None if value is None else rule.check(value),
@@ -206,7 +230,15 @@ def optional(rule: Rule) -> Rule:
 
 
 def list_of(rule: Rule, *, min_length: int = 1, max_length: int | None = None) -> Rule:
-    """A list or tuple whose every element satisfies the rule."""
+    """A list or tuple whose every element satisfies a rule.
+
+    Parameters
+    ----------
+    rule : Rule
+        For each element.
+    min_length, max_length : int
+        How many elements there may be.
+    """
     wants = f"a list of at least {min_length}, each {rule.wants}"
 
     def convert(value):
@@ -316,6 +348,13 @@ def unknown_names(namespace: Mapping[str, Any], known) -> list[str]:
     papermill injected after it count, so that running the second cell again at
     the end of a session does not take later variables for parameters. Without a
     history (nbval, plain Python) every public plain value counts.
+
+    Parameters
+    ----------
+    namespace : mapping
+        ``globals()`` of the chapter.
+    known : container of str
+        Names of the chapter's parameters.
     """
     candidates = _names_from_history(namespace.get("In"), known)
     if candidates is None:
@@ -458,7 +497,13 @@ def _above(comments: dict[int, str], source: str, node) -> str:
 
 
 def table(parameters: list[Parameter]) -> str:
-    """Lay out parameters as aligned text: name, type, default, comment."""
+    """Lay out parameters as aligned text: name, type, default, comment.
+
+    Parameters
+    ----------
+    parameters : list of Parameter
+        As returned by :func:`describe`.
+    """
     rows = [("name", "type", "default", "meaning")]
     rows += [(p.name, p.annotation, p.default, p.help) for p in parameters]
     widths = [max(len(row[i]) for row in rows) for i in range(3)]

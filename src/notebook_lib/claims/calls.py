@@ -205,7 +205,15 @@ def differs(
 def not_attempted(
     id: str, *, why: str, scale: str = "quick", part: str = "", note: str = ""
 ) -> Record:
-    """Record that a claim was not tried, and why (data not to be had, cost)."""
+    """Record that a claim was not tried, and why (data not to be had, cost).
+
+    Parameters
+    ----------
+    id, scale, part, note
+        As in :func:`check`.
+    why : str
+        The reason, for the reader of the ledger; required.
+    """
     _check_call(id, scale)
     if not why.strip():
         raise ValueError("why must say why the claim was not attempted")

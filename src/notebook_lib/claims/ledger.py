@@ -78,6 +78,11 @@ def combine(verdicts) -> str:
 
     A difference anywhere makes the whole differ; otherwise a part that was not
     attempted makes it not attempted.
+
+    Parameters
+    ----------
+    verdicts : iterable of str
+        Verdicts of the parts; none at all is "not attempted".
     """
     verdicts = set(verdicts)
     for verdict in (DIFFERS, NOT_ATTEMPTED, REPRODUCED):
@@ -133,6 +138,13 @@ def _overall(quick: list, paper: list) -> str:
 
 def summary(table: pd.DataFrame, by: str = "chapter") -> pd.DataFrame:
     """Count the verdicts of a :func:`ledger` by chapter (or document, kind).
+
+    Parameters
+    ----------
+    table : DataFrame
+        As returned by :func:`ledger`.
+    by : str
+        The column to count by.
 
     Returns
     -------

@@ -70,6 +70,11 @@ def quantise(value: Any) -> Any:
     Numbers keep 6 significant digits; those below 1e-9 in size become 0 (what
     is left of them is floating-point noise, which differs between machines);
     infinities and NaN become text, since JSON has no word for them.
+
+    Parameters
+    ----------
+    value : number, bool, str or None
+        What a record would hold.
     """
     if value is None or isinstance(value, (bool, str)):
         return value
@@ -88,7 +93,13 @@ def quantise(value: Any) -> Any:
 
 
 def show(value: Any) -> str:
-    """Show a recorded value in at most 4 significant digits."""
+    """Show a recorded value in at most 4 significant digits.
+
+    Parameters
+    ----------
+    value : number, bool, str or None
+        As stored in a record; flags become "yes" and "no", None "".
+    """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, (bool, np.bool_)):

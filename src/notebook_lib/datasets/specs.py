@@ -25,7 +25,17 @@ class Wheel:
 
 @dataclass(frozen=True)
 class Archive:
-    """A file inside an archive at its official address (fetched by pooch)."""
+    """A file inside an archive at its official address (fetched by pooch).
+
+    Parameters
+    ----------
+    url : str
+        Address of the zip archive.
+    known_hash : str
+        Its checksum, e.g. "md5:...".
+    member : str
+        Path of the file inside the archive.
+    """
 
     url: str
     known_hash: str

@@ -68,5 +68,13 @@ class Checkpoints:
 
 
 def clear_checkpoints(study: Study, folder: str | Path | None = None) -> None:
-    """Remove the checkpoints of a study once its result is stored."""
+    """Remove the checkpoints of a study once its result is stored.
+
+    Parameters
+    ----------
+    study : Study
+        As given to :func:`run`.
+    folder : str or Path, optional
+        The ``checkpoint_dir`` that was given to :func:`run`.
+    """
     Checkpoints(study, folder).clear()

@@ -200,6 +200,11 @@ def plain(value: Any) -> Any:
 def grid(**axes: Sequence[Any]) -> list[dict]:
     """Return the full factorial grid, the last axis varying fastest.
 
+    Parameters
+    ----------
+    **axes : sequence
+        Levels by column name.
+
     Examples
     --------
     >>> grid(delta=[0, 2], K=[2, 3])[1]
