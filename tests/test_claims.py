@@ -176,6 +176,10 @@ def test_differs_needs_a_reason_and_a_difference():
         claims.differs("em-A1", 3, 3.001, why="w", tol=0.01)
     with pytest.raises(claims.ClaimFailed, match="agrees"):
         claims.differs("em-A1", "a", "a", why="w")
+    errors = {"mc_error": 0.3, "published_error": 0.4, "why": "w"}
+    assert claims.differs("em-A1", 5.51, 4, **errors).verdict == "differs"
+    with pytest.raises(claims.ClaimFailed, match="agrees"):
+        claims.differs("em-A1", 5.49, 4, **errors)
 
 
 def test_not_attempted_needs_a_reason():
@@ -208,6 +212,7 @@ def test_noise_below_one_billionth_is_zero():
     assert check(4.4e-16, at_most=1e-12).observed == 0
     assert check(4.4e-16, at_most=1e-12).expected == "at most 1e-12"
     assert check(4.4e-16, expected=0, tol=1e-12).expected == "0 within 1e-12"
+    assert check(0, expected=[3e-17, 1], tol=2).expected == "0 to 1 within 2"
 
 
 def test_numpy_scalars_become_python():

@@ -143,6 +143,7 @@ def differs(
     *,
     why: str,
     tol: float = 0.0,
+    z: float = 3,
     scale: str = "quick",
     mc_error: float | None = None,
     published: Any = None,
@@ -152,8 +153,9 @@ def differs(
 ) -> Record:
     """Record that what the document says and what we find differ, and why.
 
-    This asserts too: if the values agree within ``tol`` the call raises, since a
-    difference that has gone away must not stay in the ledger.
+    This asserts too: if the values agree within ``tol`` plus ``z`` combined
+    Monte-Carlo errors the call raises, since noise is no difference, and one that
+    has gone away must not stay in the ledger.
 
     Parameters
     ----------
@@ -165,8 +167,8 @@ def differs(
         What the document says; ``published`` if not given.
     why : str
         The reason, for the reader of the ledger; required.
-    tol : float
-        Differences up to this size are agreement.
+    tol, z : float
+        Differences up to ``tol`` plus ``z`` Monte-Carlo errors are agreement.
 
     Raises
     ------
@@ -179,7 +181,8 @@ def differs(
     expected = published if expected is None else expected
     if expected is None:
         raise ValueError("give expected (or published): what does the document say?")
-    if agree(observed, expected, tol):
+    noise = float(np.hypot(mc_error or 0.0, published_error or 0.0))
+    if agree(observed, expected, tol + z * noise):
         raise ClaimFailed(
             f"{id} at {scale} scale is recorded as different, but {observed!r} agrees "
             f"with {expected!r}; use claims.check"

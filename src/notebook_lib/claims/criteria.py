@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from notebook_lib.claims.record import show
+from notebook_lib.claims.record import NEGLIGIBLE, show
 
 
 class ClaimFailed(AssertionError):
@@ -133,9 +133,9 @@ def span(value) -> str:
 
 def _around(expected, tol, mc_error, z) -> str:
     allowance = _allowance(tol, mc_error, z)
-    if not allowance:
-        return f"exactly {span(expected)}"
-    return f"{span(expected)} within {allowance}"
+    expected = np.asarray(expected, dtype=float)
+    expected = span(np.where(np.abs(expected) < NEGLIGIBLE, 0.0, expected))
+    return f"{expected} within {allowance}" if allowance else f"exactly {expected}"
 
 
 def _bound(word, bound, tol, mc_error, z) -> str:
