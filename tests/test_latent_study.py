@@ -180,9 +180,11 @@ def test_the_coverage_error_is_that_of_the_beta_binomial_law():
 def test_the_criterion_catches_a_coverage_that_is_off():
     rows = pd.DataFrame({"mean": [0.9, 0.88], "alpha": 0.1, "n": 200})
     criterion = latent_live.coverage_criterion(rows, 2000, 10_000)
-    allowed = criterion["z"] * criterion["mc_error"]
-    fine = criterion["observed"] >= criterion["at_least"] - allowed
-    assert list(fine) == [True, False]
+    slack = criterion["tol"] + criterion["z"] * criterion["mc_error"]
+    off = np.abs(criterion["observed"] - criterion["expected"])
+    assert list(off <= slack) == [True, False]
+    assert criterion["expected"][0] - criterion["tol"] == pytest.approx(0.9)
+    assert criterion["expected"][0] + criterion["tol"] == pytest.approx(0.9 + 1 / 2001)
 
 
 def test_pipelines_break_where_exchangeability_does():

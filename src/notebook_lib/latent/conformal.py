@@ -136,7 +136,7 @@ class LatentClassRegressor(RegressorMixin, BaseEstimator):
 
         Returns
         -------
-        ~notebook_lib.scores.GaussianMixture1D
+        GaussianMixture1D
         """
         check_is_fitted(self, "outcome_model_")
         if self.pipeline != "density":

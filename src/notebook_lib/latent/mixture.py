@@ -105,6 +105,16 @@ def kmeans_start(s, n_classes: int, random_state: int) -> np.ndarray:
 
     The very start of scikit-learn's ``GaussianMixture`` with the same integer
     ``random_state``.
+
+    Parameters
+    ----------
+    s : array-like of shape (n, d)
+    n_classes : int
+    random_state : int
+
+    Returns
+    -------
+    ndarray of shape (n, n_classes)
     """
     labels = KMeans(n_classes, n_init=1, random_state=random_state).fit(s).labels_
     return np.eye(n_classes)[labels]

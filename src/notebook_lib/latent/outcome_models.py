@@ -18,7 +18,16 @@ def _lstsq(design, y) -> np.ndarray:
 
 
 def one_hot(tau) -> np.ndarray:
-    """Hard labels as dummies: 1 for the largest responsibility of a row, (n, K)."""
+    """Hard labels as dummies: 1 for the largest responsibility of a row.
+
+    Parameters
+    ----------
+    tau : ndarray of shape (n, K)
+
+    Returns
+    -------
+    ndarray of shape (n, K)
+    """
     return np.eye(tau.shape[1])[np.argmax(tau, axis=1)]
 
 

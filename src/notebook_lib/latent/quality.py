@@ -97,7 +97,17 @@ def attenuation_matrix(tau) -> np.ndarray:
 
 
 def efficiency_gap(lengths, oracle_lengths) -> float:
-    """Mean length minus the oracle's mean length (blueprint, Metrics)."""
+    """Mean length minus the oracle's mean length (blueprint, Metrics).
+
+    Parameters
+    ----------
+    lengths, oracle_lengths : array-like
+        Lengths of the sets, in the units of the outcome.
+
+    Returns
+    -------
+    float
+    """
     return float(np.mean(lengths) - np.mean(oracle_lengths))
 
 

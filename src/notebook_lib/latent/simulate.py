@@ -87,7 +87,17 @@ def random_covariance(dim: int, condition: float, rng) -> np.ndarray:
 
 
 def spread_intercepts(n_classes: int, beta: float) -> np.ndarray:
-    """Class intercepts, equally spaced from ``-beta`` to ``beta``, shape (K,)."""
+    """Class intercepts, equally spaced from ``-beta`` to ``beta``.
+
+    Parameters
+    ----------
+    n_classes : int
+    beta : float
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+    """
     return np.linspace(-beta, beta, n_classes)
 
 

@@ -133,15 +133,16 @@ def coverage_criterion(rows: pd.DataFrame, n_cal: int, n_test: int) -> dict:
     Returns
     -------
     dict
-        ``observed``, ``at_least`` (``1 - alpha``), ``at_most`` (that plus
-        ``1 / (n_cal + 1)``), ``mc_error`` and ``z``, for a family-wise error of 1 %.
+        ``observed``; ``expected`` and ``tol``, which span ``1 - alpha`` to
+        ``1 - alpha + 1 / (n_cal + 1)``; ``mc_error`` known beforehand; and ``z``
+        for a family-wise error of 1 %.
     """
-    nominal = 1 - rows["alpha"].to_numpy()
+    half = 0.5 / (n_cal + 1)
     error = coverage_error(n_cal, n_test, 1, rows["alpha"])
     return {
         "observed": rows["mean"].to_numpy(),
-        "at_least": nominal,
-        "at_most": nominal + 1 / (n_cal + 1),
+        "expected": 1 - rows["alpha"].to_numpy() + half,
+        "tol": half,
         "mc_error": error / np.sqrt(rows["n"].to_numpy()),
         "z": family_z(2 * len(rows)),
     }
