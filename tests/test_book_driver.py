@@ -1,5 +1,6 @@
 """The driver on toy notebooks: sync, run, normalise, compare, confirm."""
 
+import io
 import json
 import shutil
 
@@ -119,6 +120,27 @@ def test_normalise_joins_pieces_of_one_stream_only():
         ("stderr", "c\n"),
         ("stdout", "d\n"),
     ]
+
+
+def test_charts_get_a_palette_once():
+    import base64
+
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4))
+    ax = figure.subplots()
+    with matplotlib.rc_context({"axes.prop_cycle": matplotlib.cycler(color="rgbcmyk")}):
+        for k in range(30):
+            ax.plot([0, 1], [k, k * k], label=f"line {k}", alpha=0.6)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    before = base64.b64encode(buffer.getvalue()).decode()
+    after = notebooks.shrink_png(before)
+    assert len(after) < len(before) / 2
+    assert notebooks.shrink_png(after) == after
+    pixels = [base64.b64decode(x) for x in (before, after)]
+    assert compare.picture_problem(*pixels) == ""
 
 
 def test_normal_form_is_a_fixed_point(run_toy):
@@ -310,8 +332,6 @@ def test_sanitised_differences_are_none():
 
 
 def picture(change=0, size=(40, 30)):
-    import io
-
     from PIL import Image
 
     image = Image.new("RGB", size, "white")
@@ -324,8 +344,6 @@ def picture(change=0, size=(40, 30)):
 
 
 def test_pictures_are_compared_by_what_is_seen():
-    import io
-
     from PIL import Image
 
     assert compare.picture_problem(picture(), picture()) == ""

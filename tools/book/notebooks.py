@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import os
 import pathlib
 import tempfile
@@ -9,6 +11,7 @@ import tempfile
 import nbformat
 
 # What papermill and nbclient write about a run: times and paths, never content.
+_COLOURS = 128
 _CELL_NOISE = ("papermill", "execution", "ExecuteTime", "collapsed")
 
 
@@ -40,7 +43,41 @@ def normalise(nb):
             del cell.metadata["tags"]
         if cell.cell_type == "code":
             cell["outputs"] = merge_streams(cell.outputs)
+            for out in cell["outputs"]:
+                png = out.get("data", {}).get("image/png")
+                if png:
+                    out["data"]["image/png"] = shrink_png(png)
     return nb
+
+
+def shrink_png(text: str) -> str:
+    """A chart with a palette of its own: a quarter of the bytes, the same to the eye.
+
+    Ten figures as matplotlib writes them make a notebook of more than a megabyte,
+    and git keeps every version. A picture that has a palette is left as it is, so
+    the form is stable.
+
+    Parameters
+    ----------
+    text : str
+        A PNG file in base64.
+
+    Returns
+    -------
+    str
+        A PNG file in base64.
+    """
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(base64.b64decode(text)))
+    if image.mode == "P":
+        return text
+    small = image.convert("RGB").quantize(
+        _COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+    )
+    buffer = io.BytesIO()
+    small.save(buffer, "PNG", optimize=True)
+    return base64.b64encode(buffer.getvalue()).decode("ascii") + "\n"
 
 
 def merge_streams(outputs):
