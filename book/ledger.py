@@ -19,7 +19,7 @@
 # # The ledger of claims
 #
 # The five source documents make {glue:text}`n_claims` statements that can be checked: algorithms, theorems, figures, tables, metrics and data sets.
-# Each has an id, a criterion that was written down before anything was run, and a verdict.
+# Each has an id, a criterion that was written down before the chapters were, and a verdict.
 #
 # * **reproduced**: a cell of this book computed it and asserted the criterion.
 # * **differs**: a cell computed it and it does not come out as the document says; the reason stands beside it.
