@@ -84,16 +84,13 @@ from notebook_lib.studies.outcome_trial import median_width
 figures.setup()
 rng = np.random.default_rng(seed)
 at_defaults = (alpha, epsilon, n_total) == (0.2, 0.1, 500) and min(n_trials / 5, n_slow) >= 20
-stored = {
-    name: studies.load(f"missing-outcomes-{name}")
-    for name in ("table1", "conditional", "bins", "single", "high-dimensional", "curve-high", "curve-squared", "jobs", "jobs-public", "binnings", "infinite", "weights", "effects", "adversary", "binned", "training-draws")
-}
+stored = {name: studies.load(f"missing-outcomes-{name}") for name in ms.STORED}
 paper = {name: frame for name, (frame, _) in stored.items()}
 
 
 def check_all(checks, scale="quick"):
     """One claim after the other; quick ones only at the default parameters."""
-    for one in checks:
+    for one in verdicts.merge(checks):
         claims.check(**one, scale=scale, when=at_defaults or scale == "paper")
 
 
@@ -134,7 +131,7 @@ for scale, share in ((2.0, 0.229), (1.0, 0.222)):
     claims.check("procp-D2", 1 - wide.A.mean(), expected=share, tol=0.004, part=f"variance {scale:g}", published=0.23)
 print(f"{data.A.sum()} outcomes observed, {(~data.A).sum()} missing")
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "The sample of Setting 1, and the chance of a missing outcome in both settings. Where $x$ is large the outcome varies more and is missing more often (left): ignoring that makes intervals too short. Setting 2 (right, dashed) waves, so that neighbours in $x$ fall into different bins.", "name": "fig-mo-setting"}, "image": {"alt": "Scatter plot of observed and missing outcomes against x, and two curves of the missing probability."}}
+# %% mystnb={"figure": {"caption": "The sample of Setting 1, and the chance of a missing outcome in both settings. Where $x$ is large the outcome varies more and is missing more often (left): ignoring that makes intervals too short. Setting 2 (right, dashed) waves, so that neighbours in $x$ fall into different bins.", "name": "fig-mo-setting"}, "image": {"alt": "Scatter plot of observed and missing outcomes against x, and two curves of the missing probability."}} tags=["hide-input"]
 fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2))
 for seen, label, color, marker in ((True, "observed", "blue", "o"), (False, "missing", "vermillion", "x")):
     rows = data.A if seen else ~data.A
@@ -168,9 +165,10 @@ plt.show()
 
 # %%
 draws = rng.beta(2, 1, 100_000).clip(1e-6, 1 - 1e-6)
-for width in (0.02, 0.1, 0.5):
-    odds = pd.Series(draws / (1 - draws)).groupby(mo.odds_bins(draws, width)).agg(["min", "max"])
-    claims.check("procp-A01", odds["max"] / odds["min"], at_most=1 + width + 1e-7, part=f"epsilon = {width:g}")
+odds = pd.Series(draws / (1 - draws))
+widths = np.array([0.02, 0.1, 0.5])
+ratios = [odds.groupby(mo.odds_bins(draws, w)).agg(lambda o: o.max() / o.min()).max() for w in widths]
+claims.check("procp-A01", ratios, at_most=1 + widths + 1e-7)
 claims.check("procp-A02", exact.naive_agrees(rng, 50))
 
 bins = mo.odds_bins(data.p, epsilon)
@@ -250,6 +248,18 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", InfiniteSetWarning)
     alone = np.isinf(mo.naive_threshold(np.zeros(len(cal)), cal, test, alpha)).mean()
 glue("share_naive", f"{100 * alone:.0f} %", display=False)
+glue("slack_tenth", f"{mo.sharp_slack(0.1):.4f}", display=False)
+glue("slack_half", f"{mo.sharp_slack(0.5):.2f}", display=False)
+masses = []
+for _ in range(20):
+    one = mo.draw_setting(1, 500, rng)
+    b, t = (mo.odds_bins(one.p)[rows] for rows in (one.A, ~one.A))
+    cells = mo.block_cells(np.flatnonzero(~one.A))
+    sizes = np.unique(cells, return_counts=True)[1]
+    in_blocks = mo.mass_at_infinity(b, t, cells=cells) @ sizes / len(t)
+    masses.append((in_blocks, mo.mass_at_infinity(b, t, variant="one_rep")))
+glue("f_blocks", f"{np.mean(masses, axis=0)[0]:.2f}", display=False)
+glue("f_one", f"{np.mean(masses, axis=0)[1]:.2f}", display=False)
 glue("mass_paper", f"{mo.mass_at_infinity(cal, test):.3f}", display=False)
 glue("mass_one", f"{mo.mass_at_infinity(cal, test, variant='one_rep'):.3f}", display=False)
 
@@ -311,16 +321,15 @@ for id, find, cells in cases:
 # The distance is largest when the ratio takes only these two values, and then equals $(1-a)(ar-1)/(a(r-1))$; the maximum over $a$ is at $a=r^{-1/2}$ and gives $\tau_\varepsilon$.
 # ```
 #
-# At $\varepsilon=0.1$ the slack is 0.0238, not 0.1.
+# At $\varepsilon=0.1$ the slack is {glue:text}`slack_tenth`, not 0.1.
 # It also meets the lower bound of Theorem 3: whatever the binning, with $\mathcal E$ its largest relative change of odds in a bin, some law has a gap of at least $\min(\mathcal E,1)/8$; the supremum is exactly $\tau_{\mathcal E}$.
 # Remark 3 adds that no partition with the same error has fewer bins, if the grid is aligned with the range of odds; otherwise the fixed grid may use one more.
 
 # %%
-for width in (0.05, 0.1, 0.5, 1.0, 4.0):
-    sharp = float(mo.sharp_slack(width))
-    distance = exact.total_variations(width, n_laws, rng)
-    claims.check("procp-T04", distance, at_most=sharp, tol=1e-9, part=f"epsilon = {width:g}")
-    claims.check("procp-T04", exact.worst_two_atoms(width), expected=sharp, tol=1e-9, part=f"attained, {width:g}")
+widths = np.array([0.05, 0.1, 0.5, 1.0, 4.0])
+worst = [exact.total_variations(width, n_laws, rng).max() for width in widths]
+claims.check("procp-T04", worst, at_most=mo.sharp_slack(widths), tol=1e-9, part="random laws")
+claims.check("procp-T04", exact.worst_two_atoms(widths), expected=mo.sharp_slack(widths), tol=1e-9, part="attained")
 
 p1, p2 = np.array([0.6, 0.9, 0.3]), np.array([0.5, 0.85, 0.1])  # Theorem 3: two points
 error = p1 / (1 - p1) / (p2 / (1 - p2)) - 1
@@ -330,10 +339,10 @@ error = np.geomspace(1e-3, 1e3, 200)
 ladder = np.array([np.minimum(error, 1) / 8, error / (4 * (1 + error)), mo.sharp_slack(error), error / 4])
 claims.check("procp-T06", np.diff(ladder, axis=0), at_least=0, tol=1e-15, part="the chain of bounds")
 step = np.log1p(0.1)
-for offset in (0.0, 0.3 * step):
-    span = offset, offset + 10 * step - 1e-6
-    found = exact.greedy_cover(0.1, *span), exact.grid_bins(0.1, offset, offset + 10 * step)
-    claims.check("procp-T07", found[1] - found[0], expected=int(offset > 0), part=f"offset {offset / step:g} bins")
+spans = [(offset, offset + 10 * step) for offset in (0, 0.3 * step)]
+fewest = [exact.greedy_cover(0.1, low, high - 1e-6) for low, high in spans]
+claims.check("procp-T07", fewest, expected=10, part="fewest bins")
+claims.check("procp-T07", [exact.grid_bins(0.1, *span) for span in spans], expected=[10, 11], part="bins of the grid")
 
 # %% [markdown]
 # ```{prf:theorem} pro-CP (Theorem 2; Theorem 4 for an estimate)
@@ -485,9 +494,8 @@ check_all(theory.levels_of_cells())
 # Convolving hypergeometric laws and bisecting over the scores gives the same number in $O(m^2\log n)$.
 
 # %%
-few = mo.bin_layout(cal % 3, test[:20] % 3)  # three coarse bins, twenty test rows
 scores = np.abs(data.Y - data.X[:, 0])[data.A]
-args = scores, cal % 3, test[:20] % 3
+args = scores, cal % 3, test[:20] % 3  # three coarse bins, twenty test rows
 orders = {f"order {k}": mo.kth_order_threshold(*args, alpha, k)[0] for k in (1, 2, 3)}
 orders |= {f"PAC, delta = {d:g}": mo.pac_threshold(*args, alpha, d)[0] for d in (0.5, 0.1)}
 check_all(theory.orders(rng, n_cases))
@@ -497,7 +505,7 @@ pd.Series(orders, name="threshold")
 # %% [markdown]
 # Higher orders cost width, and calibration rows.
 # The paper remarks that $\alpha=0.05$, $K=3$ requires $n\ge8000$; that is so for one test row, and for 50 in one bin 1500 calibration rows are enough.
-# It also approximates the mass at infinity of pro-CP2 by $\tau^2+\tau/m$, with $\tau$ the share of missing rows; in Setting 1 the mass is a third larger, and without a partition every interval is infinite at $\alpha=0.2$.
+# It also approximates the mass at infinity of pro-CP2 by $\tau^2+\tau/m$, with $\tau$ the share of missing rows; in Setting 1 the mass is more than a third larger, and without a partition every interval is infinite at $\alpha=0.2$.
 # Two things higher orders cannot do: there is no partitioned PAC set, because the probability of a joint event is not additive; and on propensity bins the slack for a joint event of $m$ rows is $m\tau_\varepsilon$, not $2\tau_\varepsilon$.
 #
 # ## Weighted conformal prediction
@@ -542,7 +550,7 @@ check_all(verdicts.conditional(paper["conditional"]), scale="paper")
 table = ms.summary(paper["conditional"], ["setting", "score", "method"])
 table.set_index(["setting", "score", "method"])[["coverage", "lowest", "below", "width", "infinite"]].round(3)
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Feature-conditional coverage of 500 stored trials, residual score. Weighted CP is centred at the nominal level and misses it in nearly every second trial; pro-CP is above it in all of them, in both forms, and one representative is less wasteful.", "name": "fig-mo-conditional"}, "image": {"alt": "Histograms of feature-conditional coverage of three methods in two settings."}}
+# %% mystnb={"figure": {"caption": "Feature-conditional coverage of 500 stored trials, residual score. Weighted CP is centred at the nominal level and misses it in nearly every second trial; pro-CP is above it in all of them, in both forms, and one representative is less wasteful.", "name": "fig-mo-conditional"}, "image": {"alt": "Histograms of feature-conditional coverage of three methods in two settings."}} tags=["hide-input"]
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.2), sharey=True)
 for ax, setting in zip(axes, (1, 2), strict=True):
     part = paper["conditional"].query("setting == @setting and score == 'residual'")
@@ -559,7 +567,7 @@ plt.show()
 # Why is pro-CP above the level, not at it?
 # The paper says that $\varepsilon$ is a worst case.
 # There is a simpler reason: the mass at infinity.
-# The excess is about $(1-\alpha)F$, and $F$ is about 0.09 for (11) in blocks and 0.04 for one representative (Setting 1).
+# The excess is about $(1-\alpha)F$, and $F$ is on average {glue:text}`f_blocks` for (11) in blocks and {glue:text}`f_one` for one representative (Setting 1).
 #
 # Figure 3 redraws the features inside their bins too.
 # The paper draws $X'\mid B$ for observed and missing rows alike, where the model has $X'\mid B,A$.
@@ -585,7 +593,7 @@ at_x["below"] = at_x["coverage"] < 0.8
 how = {"coverage": "min", "below": "mean", "share_infinite": "mean"}
 at_x.groupby(["setting", "epsilon", "score", "method"]).agg(how).round(3)
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Coverage at each $x$ for one test row, residual score, 500 stored calibration draws. Weighted CP is right on average only: it covers too much where the spread is small and too little where it is large. pro-CP follows $x$ in Setting 1. In Setting 2 one bin collects rows from far-apart places, and pro-CP fails near some of them. Narrow bins ($\\varepsilon=0.02$) mend that at a price: the share of infinite sets in the titles.", "name": "fig-mo-single"}, "image": {"alt": "Three panels of coverage against x for pro-CP and weighted CP."}}
+# %% mystnb={"figure": {"caption": "Coverage at each $x$ for one test row, residual score, 500 stored calibration draws. Weighted CP is right on average only: it covers too much where the spread is small and too little where it is large. pro-CP follows $x$ in Setting 1. In Setting 2 one bin collects rows from far-apart places, and pro-CP fails near some of them. Narrow bins ($\\varepsilon=0.02$) mend that at a price: the share of infinite sets in the titles.", "name": "fig-mo-single"}, "image": {"alt": "Three panels of coverage against x for pro-CP and weighted CP."}} tags=["hide-input"]
 fig, axes = plt.subplots(1, 3, figsize=(9.5, 3.2), sharey=True)
 for ax, (setting, width) in zip(axes, ((1, 0.1), (2, 0.1), (2, 0.02)), strict=True):
     part = at_x.query("setting == @setting and epsilon == @width and score == 'residual'")
@@ -644,7 +652,7 @@ span = draws.get_group((1, "pro-CP (one representative)"))["reached"]
 glue("draws_low", f"{span.min():.2f}", display=False)
 glue("draws_high", f"{span.max():.2f}", display=False)
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Figures 10 and 11 from 500 stored trials: coverage proportion of pro-CP and pro-CP2, in the forms that the code runs. Squared coverage moves the whole histogram to the right: few trials fall below 0.8.", "name": "fig-mo-squared"}, "image": {"alt": "Four histograms of the coverage proportion for pro-CP and pro-CP2."}}
+# %% mystnb={"figure": {"caption": "Figures 10 and 11 from 500 stored trials: coverage proportion of pro-CP and pro-CP2, in the forms that the code runs. Squared coverage moves the whole histogram to the right: few trials fall below 0.8.", "name": "fig-mo-squared"}, "image": {"alt": "Four histograms of the coverage proportion for pro-CP and pro-CP2."}} tags=["hide-input"]
 fig, axes = figures.panels(2, 2, width=4)
 for i, setting in enumerate((1, 2)):
     for j, kind in enumerate(("known", "estimated")):
@@ -665,11 +673,11 @@ plt.show()
 # ## Conservative, or better? Width against coverage
 #
 # A method that covers more is wider; is it wider than the other *at the same coverage*?
-# Figures 8 and 12 run all methods at many levels.
+# Figures 8 and 12 run all methods at many levels ({numref}`fig-mo-curves`).
 # The curves nearly coincide: pro-CP at a larger $\alpha$ is about as wide as weighted CP at a smaller one.
 # The stronger promise costs width because it delivers more coverage, not because it wastes any.
 #
-# Figure 6 and 7 repeat the comparison with 30 features and a lasso propensity.
+# Figures 6 and 7 repeat the comparison with 30 features and a lasso propensity.
 
 # %%
 live_high = verdicts.mean_curve(verdicts.first_replicates(ms.curve_high, max(2, n_slow // 2)))
@@ -681,27 +689,28 @@ live_p30 = verdicts.first_replicates(ms.high_dimensional, max(2, n_slow // 3), s
 check_all(verdicts.high_dimensional(live_p30))
 check_all(verdicts.high_dimensional(paper["high-dimensional"]), scale="paper")
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Left and middle: width against coverage over levels $\\alpha$, stored runs (Figures 12 and 8); levels at which most intervals are infinite are left out. Right: 30 features, coverage of 500 stored trials with known and estimated propensity (Figures 6 and 7). Curves of valid methods lie on each other; the box of weighted CP with an estimated propensity is off the level by as much as the one training sample was.", "name": "fig-mo-curves"}, "image": {"alt": "Two panels of width against coverage, and a panel of boxplots of coverage."}}
-fig, axes = plt.subplots(1, 3, figsize=(10, 3.4))
-names = {"pro-CP": "pro-CP", "pro-CP2 (constant levels)": "pro-CP2", "weighted CP": "weighted CP"}
-for ax, frame, methods, title in (
-    (axes[0], low[low["setting"] == 1], ("pro-CP", "pro-CP2 (constant levels)"), "Setting 1"),
-    (axes[1], high, ("pro-CP", "weighted CP"), "30 features"),
-):
-    for method in methods:
-        ax.plot(*verdicts.curve(frame, method), color=figures.color(names[method]), marker=figures.marker(names[method]), label=names[method])
-    ax.set(xlabel="coverage", ylabel="median width", title=title)
-part = paper["high-dimensional"].query("scale == 2 and score == 'cqr'")
+# %% mystnb={"figure": {"caption": "Top: width against coverage over levels $\\alpha$, stored runs (Figures 12 and 8; levels at which most intervals are infinite are left out). The curves lie on each other. Bottom left: how conservative each method is, coverage against the level asked for; the distance from the diagonal is the price of the mass at infinity, and it shrinks as the level falls. Bottom right: 30 features, coverage of 500 stored trials (Figures 6 and 7). With an estimated propensity all boxes move with the one training sample.", "name": "fig-mo-curves"}, "image": {"alt": "Two panels of width against coverage, one of coverage against nominal level, and one of boxplots of coverage."}} tags=["hide-input"]
+fig, axes = plt.subplots(2, 2, figsize=(8.5, 6.4))
+one = low[low["setting"] == 1]
+names = {"pro-CP2 (constant levels)": "pro-CP2"}
+for ax, frame, other in ((axes[0, 0], one, "pro-CP2 (constant levels)"), (axes[0, 1], high, "weighted CP")):
+    for method in ("pro-CP", other):
+        look = figures.style(names.get(method, method))
+        ax.plot(*verdicts.curve(frame, method), color=look.color, marker=look.marker, label=names.get(method, method))
+    ax.set(xlabel="coverage", ylabel="median width", title="30 features" if ax is axes[0, 1] else "Setting 1")
+for method in ("pro-CP", "pro-CP (one representative)", "pro-CP2 (constant levels)"):
+    part, look = one[one["method"] == method], figures.style(names.get(method, method))
+    axes[1, 0].plot(1 - part["alpha"], part["coverage"], color=look.color, marker=look.marker, label=names.get(method, method))
+axes[1, 0].plot([0.6, 0.85], [0.6, 0.85], color="#333333", linestyle=(0, (4, 3)), linewidth=1, label="nominal")
+axes[1, 0].set(xlabel="level asked for", ylabel="coverage", title="Setting 1")
+part = paper["high-dimensional"].query("scale == 2 and score == 'cqr'").set_index(["method", "propensity"])["coverage"]
 for i, method in enumerate(("pro-CP", "pro-CP (one representative)", "weighted CP")):
     for j, kind in enumerate(("known", "estimated")):
-        values = part.loc[(part["method"] == method) & (part["propensity"] == kind), "coverage"]
-        box = axes[2].boxplot(values, positions=[3 * j + i * 0.8], widths=0.6, patch_artist=True, showfliers=False)
+        box = axes[1, 1].boxplot(part[(method, kind)], positions=[3 * j + i * 0.8], widths=0.6, patch_artist=True, showfliers=False, medianprops={"color": "black"})
         box["boxes"][0].set(facecolor=figures.color(method), alpha=0.7)
-        box["medians"][0].set_color("black")
-    axes[0].plot([], [], color=figures.color(method), label=method)
-figures.nominal_line(axes[2], 0.8)
-axes[2].set_xticks([0.8, 3.8], ["known p", "estimated p"])
-axes[2].set(ylabel="conditional coverage", title="30 features")
+figures.nominal_line(axes[1, 1], 0.8)
+axes[1, 1].set_xticks([0.8, 3.8], ["known p", "estimated p"])
+axes[1, 1].set(ylabel="conditional coverage", title="30 features")
 figures.legend_below(fig, axes)
 plt.show()
 
@@ -712,7 +721,7 @@ plt.show()
 # The bins must be bins *of the propensity*.
 # Given the parity of $\floor{x}$, say, outcomes are no longer missing at random: inside such a bin the missing rows are still those with large $x$.
 # With a strong shift ($p=0.95-0.09x$, spread growing with $x$) such bins cover 59 % at a nominal 80 %, no better than no bins.
-# Wide propensity bins fail gently: $\varepsilon=0.5$, a sharp slack of 0.10, is nearly exact here.
+# Wide propensity bins fail gently: $\varepsilon=0.5$, a sharp slack of {glue:text}`slack_half`, is nearly exact here.
 #
 # **Pooling wins only where bins are filled.**
 # Appendix A says that pro-CP gives finite sets where binned weighted CP does not.
@@ -738,8 +747,9 @@ for width in np.geomspace(0.02, 2, 12):
 cost = pd.DataFrame(cost).groupby("epsilon").mean()
 training = mo.draw_setting(1, n_total, rng)
 print("suggested epsilon:", round(mo.suggest_epsilon(training.p, training.A, alpha), 3))
+paper["binnings"].set_index("bins")[["mean", "mc_error", "n"]].round(3)
 
-# %% tags=["hide-input"] mystnb={"figure": {"caption": "Left: coverage with bins of the propensity and with bins that break missing-at-random. Middle: share of infinite sets by sample size, Setting 1; pooling (blue) is worse than binned weighted CP when bins are nearly empty and better when they are filled. Right: the price of the bin width, in units of coverage; the mass at infinity of the printed formula without a partition stays at the share of missing rows.", "name": "fig-mo-breaks"}, "image": {"alt": "Coverage by binning, share of infinite sets by sample size, and cost of epsilon."}}
+# %% mystnb={"figure": {"caption": "Left: coverage with bins of the propensity and with bins that break missing-at-random. Middle: share of infinite sets by sample size, Setting 1; pooling (pro-CP in ten blocks, and one representative without cells) is worse than binned weighted CP when bins are nearly empty and better when they are filled. Right: the price of the bin width, in units of coverage; the mass at infinity of the printed formula without a partition stays at the share of missing rows.", "name": "fig-mo-breaks"}, "image": {"alt": "Coverage by binning, share of infinite sets by sample size, and cost of epsilon."}} tags=["hide-input"]
 fig, axes = plt.subplots(1, 3, figsize=(10, 3.4))
 kinds = paper["binnings"]
 colors = [figures.OKABE_ITO["blue" if name.startswith("eps") else "vermillion"] for name in kinds["bins"]]
@@ -795,7 +805,8 @@ table.groupby(["treated", "propensity", "method"])[["coverage", "reached", "widt
 #
 # NHEFS followed smokers from 1971 to 1982.
 # The outcome is the weight change in kg; the treatment is quitting; 63 people have no second weight.
-# We use the features on the seven others plus education and race, a logistic propensity, and **cross** the data: each half is calibrated with models trained on the other half, so that everybody gets an interval.
+# Nine features (age, sex, race, education, smoking, weight, activity) predict both the outcome, by least squares, and the treatment, by logistic regression.
+# We **cross** the data: each half is calibrated with models trained on the other half, so that everybody gets an interval.
 
 # %%
 check_all(verdicts.effects(verdicts.first_replicates(ms.effects, n_trials)))
@@ -878,7 +889,7 @@ model.overlap(silent).head(7).round(3)
 # | E12 | E.9 bounds the miss with true test scores in the quantile | use $\infty$ in their place, as E.4 does | Theorem 6 |
 # | E13 | Corollary 3 follows as Corollary 2 | that route costs a factor $L\sum_\ell(N_\ell/m)^2$; one step in total variation gives the bound | Corollary 3 |
 # | E14 | $K=3$, $\alpha=0.05$ needs $n\ge8000$ | for $m=1$; 1500 do for $m=50$ | the remark |
-# | E15 | mass of (22) $\approx\tau^2+\tau/m$ | a third more in Setting 1; small bins add mass | the advice to partition |
+# | E15 | mass of (22) $\approx\tau^2+\tau/m$ | more than a third above that in Setting 1; small bins add mass | the advice to partition |
 # | E16 | CQR score, $2I$, no intercept in JOBS | residual score, $I$, intercept 1 in the code | conclusions, run both ways here |
 #
 # ## Copy this

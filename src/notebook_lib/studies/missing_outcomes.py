@@ -676,6 +676,14 @@ proposition1 = Study(
 )
 
 
+#: The studies that chapter 5 reads, without their common prefix.
+STORED = tuple(
+    study.name.removeprefix("missing-outcomes-")
+    for study in list(globals().values())
+    if isinstance(study, Study)
+)
+
+
 def summary(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Mean coverage and width by group, one row a group, with errors."""
     frame = add_hits(frame)

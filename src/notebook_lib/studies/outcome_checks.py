@@ -290,7 +290,7 @@ def worst_two_atoms(epsilon):
     """Distance for two atoms at the ends of a bin, weighted to be worst."""
     r = 1 + epsilon
     low = 1 / (1 + np.sqrt(r))  # share of the low odds among the observed
-    return abs((1 - low) - low)
+    return np.abs((1 - low) - low)
 
 
 def estimated_bins_ratio(epsilon, error, n_draws, rng, *, n_points=50):

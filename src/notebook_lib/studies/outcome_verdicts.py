@@ -70,6 +70,48 @@ def pivot(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     return wide.reset_index()
 
 
+_KINDS = {
+    ("at_least",): "lower bounds",
+    ("at_most",): "upper bounds",
+    ("at_least", "at_most"): "ranges",
+    ("expected",): "values",
+}
+
+
+def merge(checks) -> list[Check]:
+    """Put checks of one claim and one kind of criterion into one, with arrays.
+
+    A page with a line for each of some hundred checks hides what it shows; of an
+    array, the element with the least slack is shown. Checks against published
+    numbers and of flags stay alone.
+    """
+    groups: dict[tuple, list[Check]] = {}
+    for position, one in enumerate(checks):
+        kind = tuple(n for n in ("at_least", "at_most", "expected") if n in one)
+        alone = "published" in one or kind not in _KINDS
+        key = (one["id"], position) if alone else (one["id"], kind, "tol" in one)
+        groups.setdefault(key, []).append(one)
+    return [_merged(group) for group in groups.values()]
+
+
+def _merged(group: list[Check]) -> Check:
+    if len(group) == 1:
+        return group[0]
+    out = {"id": group[0]["id"]}
+    kind = tuple(n for n in ("at_least", "at_most", "expected") if n in group[0])
+    out["part"] = f"{group[0]['part']} and {len(group) - 1} more {_KINDS[kind]}"
+    sizes = [np.size(one["observed"]) for one in group]
+    for name in ("observed", "tol", "mc_error", *kind):
+        if any(name in one for one in group):
+            parts = [one.get(name, 0.0) for one in group]
+            spread = [
+                np.broadcast_to(np.ravel(part), size)
+                for part, size in zip(parts, sizes, strict=True)
+            ]
+            out[name] = np.concatenate(spread).astype(float)
+    return out
+
+
 def wide(frame: pd.DataFrame) -> pd.DataFrame:
     """Aggregated curves with one column a metric."""
     keys = ["setting", "alpha", "method"]
