@@ -278,7 +278,7 @@ def replicate_masks(scenario: dict, rng: np.random.Generator) -> list[dict]:
     X, y = truth.sample(int(scenario["n_marginal"]), rng)
     frame = trial.evaluate(X, mechanism.sample(X, rng), y)
     rows = [{"mask": "all"} | row for row in _means(frame)]
-    masks = _test_masks(scenario, mechanism, rng)
+    masks = _test_masks(scenario, mechanism)
     X, mask, y = _rows_by_mask(truth, mechanism, masks, pool, scenario, rng)
     frame = trial.evaluate(X, mask, y)
     frame["mask"] = _labels(mask)[frame["row"].to_numpy()]
@@ -290,12 +290,14 @@ def _labels(mask):
     return np.array(["".join(row) for row in digits])
 
 
-def _test_masks(scenario, mechanism, rng):
+def _test_masks(scenario, mechanism):
     masks = np.zeros((2 ** len(mechanism.columns_), 10), dtype=bool)
     masks[:, mechanism.columns_] = all_masks(len(mechanism.columns_))
     masks = masks[~masks.all(axis=1)]
     if scenario.get("n_masks"):
-        masks = masks[rng.permutation(len(masks))[: int(scenario["n_masks"])]]
+        # The same masks in every replicate, so that each can be averaged.
+        order = np.random.default_rng(7).permutation(len(masks))
+        masks = masks[order[: int(scenario["n_masks"])]]
     return masks
 
 
