@@ -12,6 +12,7 @@ from notebook_lib.matrix import (
     ColumnMean,
     NuclearNorm,
     SamplingWeights,
+    SmallSampleWarning,
     SoftImpute,
     column_effect_matrix,
     consistent_weights,
@@ -87,11 +88,14 @@ def test_svt_returns_its_best_iterate(low_rank):
     np.testing.assert_allclose(gap, long.residual_, rtol=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore::notebook_lib.matrix.SmallSampleWarning")
 @pytest.mark.parametrize("method", ALL, ids=lambda m: type(m).__name__)
 def test_empty_column_and_row_are_allowed_and_values_behind_the_mask_unseen(method):
     rng = np.random.default_rng(1)
     M, seen = rng.normal(size=(20, 15)), rng.random((20, 15)) < 0.6
     seen[:, 4] = seen[7] = False
+    with pytest.warns(SmallSampleWarning, match="1 rows and 1 columns"):
+        method.fit(M, seen)
     first = method.fit(M, seen).predict()
     again = method.fit(np.where(seen, M, np.nan), seen).predict()
     np.testing.assert_array_equal(first, again)

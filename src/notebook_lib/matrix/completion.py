@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._validation import check_rng
 from ..exceptions import NotConvergedWarning
-from ._checks import check_mask, check_matrix, check_size
+from ._checks import SmallSampleWarning, check_mask, check_matrix, check_size
 
 __all__ = ["ALS", "SVT", "ColumnMean", "NuclearNorm", "SoftImpute", "completed"]
 
@@ -78,6 +78,7 @@ class _Completion(BaseEstimator):
         M = check_matrix(M, observed)
         if not observed.any():
             raise ValueError("no cell is observed: there is nothing to learn from")
+        _warn_empty(observed)
         self.completed_ = self._complete(np.where(observed, M, 0.0), observed)
         return self
 
@@ -91,6 +92,18 @@ class _Completion(BaseEstimator):
             end = "\n" if step == last else "\r"
             name = type(self).__name__
             print(f"{name} {step}/{last}: {value:.3g}", end=end, file=sys.stderr)
+
+
+def _warn_empty(observed):
+    """Say once that rows or columns without a training cell are predicted as 0."""
+    rows, columns = ((~observed.any(axis=axis)).sum() for axis in (1, 0))
+    if rows or columns:
+        warnings.warn(
+            f"{rows} rows and {columns} columns have no training cell: they are "
+            "predicted without information, usually as 0",
+            SmallSampleWarning,
+            stacklevel=4,
+        )
 
 
 class ColumnMean(_Completion):
