@@ -20,6 +20,7 @@ from notebook_lib.claims.record import (
 )
 
 _SHOWN_PARTS = 4
+_COLUMNS = {"id": 14, "quick": 26, "paper scale": 27, "published": 16, "verdict": 17}
 
 #: The chapters by their names on the page.
 CHAPTERS = {
@@ -34,14 +35,15 @@ CHAPTERS = {
 STYLE = """<style>
 table.ledger {border-collapse: collapse; font-size: .84rem; width: 100%;
   font-variant-numeric: tabular-nums}
-table.ledger th, table.ledger td {border: 0; padding: .3rem .55rem;
+table.ledger.verdicts {table-layout: fixed; min-width: 660px}
+table.ledger th, table.ledger td {border: 0; padding: .3rem .5rem;
   border-bottom: 1px solid var(--pst-color-border, #ccc);
-  text-align: left; vertical-align: top; overflow-wrap: break-word}
+  text-align: left; vertical-align: top; overflow-wrap: anywhere}
+table.ledger td.above {border-bottom: 0; padding-bottom: 0}
+table.ledger thead th {overflow-wrap: normal}
 table.ledger tbody th {white-space: nowrap; font-weight: 600}
-table.ledger td.claimed {min-width: 14rem}
 table.ledger .criterion, table.ledger .why {opacity: .78; display: block}
 table.ledger a {white-space: nowrap}
-table.ledger td + td .criterion {min-width: 6.5rem}
 table.ledger .verdict {font-weight: 600; white-space: nowrap}
 table.ledger .reproduced {color: var(--book-reproduced, #00704f)}
 table.ledger .differs {color: var(--book-differs, #a84300)}
@@ -67,21 +69,17 @@ def ledger_html(table: pd.DataFrame) -> str:
     Returns
     -------
     str
-        Columns: id, claim and criterion, quick scale, paper scale, published,
-        verdict. Ids and numbers link to the cells that show them.
+        Two lines a claim: what is claimed and by which criterion; below it what
+        was found at quick and at paper scale, beside what is published. Ids and
+        numbers link to the cells that show them.
     """
-    heads = (
-        "id",
-        "claim and criterion",
-        "quick",
-        "paper scale",
-        "published",
-        "verdict",
+    head = "".join(
+        f'<th scope="col" style="width: {width}%">{name}</th>'
+        for name, width in _COLUMNS.items()
     )
-    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
     rows = "".join(_row(row) for row in table.to_dict("records"))
     return (
-        '<div class="ledger"><table class="ledger">'
+        '<div class="ledger"><table class="ledger verdicts">'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
@@ -91,12 +89,18 @@ def _row(row: dict) -> str:
     name = html.escape(row["id"])
     if records:
         name = f'<a href="{link(records[0])}">{name}</a>'
+    found = (
+        f"<tr><td>{_cell(row['quick'])}</td><td>{_cell(row['paper'])}</td>"
+        f"<td>{_published(records)}</td></tr>"
+    )
+    span = ' rowspan="2"' if records else ""
     return (
-        f'<tr id="ledger-{html.escape(row["id"])}"><th scope="row">{name}</th>'
-        f'<td class="claimed">{html.escape(row["claim"])}'
+        f'<tr id="ledger-{html.escape(row["id"])}">'
+        f'<th scope="row"{span}>{name}</th>'
+        f'<td colspan="3" class="claimed{" above" if records else ""}">'
+        f"{html.escape(row['claim'])}"
         f'<span class="criterion">{html.escape(row["check"])}</span></td>'
-        f"<td>{_cell(row['quick'])}</td><td>{_cell(row['paper'])}</td>"
-        f"<td>{_published(records)}</td><td>{_verdict(row)}</td></tr>"
+        f"<td{span}>{_verdict(row)}</td></tr>{found if records else ''}"
     )
 
 
