@@ -79,6 +79,22 @@ def test_ridge_is_added_to_every_fitted_variance(sample):
     np.testing.assert_allclose(ridged - plain, gap, atol=0.02)
 
 
+def test_more_starts_escape_a_wrong_split():
+    """Chapter 1, F1: with five classes k-means may start EM in a wrong split."""
+    dgp = LatentClassDGP(n_classes=5, separation=6.0)
+    accuracy = {1: [], 5: []}
+    for seed in range(20):
+        sample = dgp.sample(2000, np.random.default_rng(seed))
+        s = sample.observables("RX")
+        for n_init, found in accuracy.items():
+            model = EMGaussianMixture(5, n_init=n_init, random_state=seed).fit(s)
+            tau = model.predict_proba(s)
+            order = align_classes(tau, sample.z)
+            found.append(imputation_quality(tau[:, order], sample.z)["accuracy"])
+    assert min(accuracy[1]) < 0.9
+    assert min(accuracy[5]) > 0.98
+
+
 def test_em_that_ran_out_of_iterations_says_what_to_raise(sample):
     model = EMGaussianMixture(3, tol=1e-12, max_iter=2, random_state=0)
     with pytest.warns(NotConvergedWarning, match="raise max_iter or tol"):

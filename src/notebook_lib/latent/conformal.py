@@ -42,7 +42,7 @@ class LatentClassRegressor(RegressorMixin, BaseEstimator):
         Columns of the regression. All columns by default.
     family : {"full", "tied", "diagonal", "spherical"}
         Covariances of the mixture.
-    ridge, tol, max_iter : float, float, int
+    ridge, tol, max_iter, n_init : float, float, int, int
         As in :class:`EMGaussianMixture`.
     random_state : int or None
         Seed of the mixture's k-means start.
@@ -70,6 +70,7 @@ class LatentClassRegressor(RegressorMixin, BaseEstimator):
         ridge=1e-6,
         tol=1e-4,
         max_iter=1000,
+        n_init=1,
         random_state=None,
     ):
         self.n_classes = n_classes
@@ -80,6 +81,7 @@ class LatentClassRegressor(RegressorMixin, BaseEstimator):
         self.ridge = ridge
         self.tol = tol
         self.max_iter = max_iter
+        self.n_init = n_init
         self.random_state = random_state
 
     def fit(self, X, y):
@@ -113,6 +115,7 @@ class LatentClassRegressor(RegressorMixin, BaseEstimator):
             ridge=self.ridge,
             tol=self.tol,
             max_iter=self.max_iter,
+            n_init=self.n_init,
             random_state=self.random_state,
         ).fit(X[:, self.class_positions_])
         density = self.pipeline == "density"
@@ -189,7 +192,7 @@ class LatentClassConformal(LatentClassRegressor):
         As in :class:`LatentClassRegressor`.
     alpha : float or sequence of float
         Miscoverage level(s) in (0, 1).
-    family, ridge, tol, max_iter, random_state : see below
+    family, ridge, tol, max_iter, n_init, random_state : see below
         As in :class:`LatentClassRegressor`.
 
     Attributes
@@ -232,6 +235,7 @@ class LatentClassConformal(LatentClassRegressor):
         ridge=1e-6,
         tol=1e-4,
         max_iter=1000,
+        n_init=1,
         random_state=None,
     ):
         super().__init__(
@@ -243,6 +247,7 @@ class LatentClassConformal(LatentClassRegressor):
             ridge=ridge,
             tol=tol,
             max_iter=max_iter,
+            n_init=n_init,
             random_state=random_state,
         )
         self.alpha = alpha
