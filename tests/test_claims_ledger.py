@@ -51,6 +51,8 @@ def folder(tmp_path):
         record("em-A3", verdict="not attempted", why="slow"),
         record("em-A3", scale="paper", published=0.95, published_error=0.004),
         record("em-A4", verdict="not attempted", why="no data"),
+        record("em-T1", verdict="not attempted", why="slow"),
+        record("em-T1", scale="paper", verdict="differs", why="shrunk"),
     )
     return tmp_path
 
@@ -65,7 +67,7 @@ def test_all_claims_of_the_five_documents():
 
 def test_collect_reads_records_only(folder):
     found = claims.collect(folder)
-    assert len(found) == 6
+    assert len(found) == 8
     assert set(found["page"]) == {"01_latent_class"}
     assert set(found["cell"]) == {1}
     assert claims.collect(folder / "nothing").empty
@@ -79,7 +81,9 @@ def test_ledger_joins_everything(folder):
     assert verdicts["em-A2"] == "differs"
     assert table.loc["em-A2", "why"] == "ties"
     assert verdicts["em-A3"] == "reproduced", "one scale is enough"
+    assert table.loc["em-A3", "why"] == "slow"
     assert verdicts["em-A4"] == "not attempted"
+    assert (verdicts["em-T1"], table.loc["em-T1", "why"]) == ("differs", "shrunk")
     assert table.loc["em-A5", "why"] == "no verdict in the chapter"
     assert table.loc["scmc-A1", "why"] == "chapter not written"
     assert [r["part"] for r in table.loc["em-A2", "quick"]] == [
@@ -110,7 +114,7 @@ def test_summary_counts_each_claim_once(folder):
         assert (counts.drop("all").sum() == counts.loc["all"]).all()
     row = claims.summary(table).loc["01_latent_class"]
     assert row["reproduced"] == 2
-    assert row["differs"] == 1
+    assert row["differs"] == 2
 
 
 def test_problems_are_found(folder):

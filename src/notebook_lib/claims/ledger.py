@@ -123,7 +123,10 @@ def _ledger_row(claim: dict, found: pd.DataFrame | None, written: bool) -> dict:
     for scale in SCALES:
         row[scale] = [r for r in records if r["scale"] == scale]
     row["verdict"] = _overall(row["quick"], row["paper"])
-    row["why"] = "; ".join(dict.fromkeys(r["why"] for r in records if r["why"]))
+    # The reasons of what decided; of a scale left out if the other decided.
+    deciding = [r for r in records if r["verdict"] == row["verdict"] and r["why"]]
+    telling = deciding or [r for r in records if r["why"]]
+    row["why"] = "; ".join(dict.fromkeys(r["why"] for r in telling))
     if not records:
         row["why"] = "no verdict in the chapter" if written else "chapter not written"
     return row
