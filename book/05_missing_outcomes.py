@@ -171,8 +171,7 @@ ratios = [odds.groupby(mo.odds_bins(draws, w)).agg(lambda o: o.max() / o.min()).
 claims.check("procp-A01", ratios, at_most=1 + widths + 1e-7)
 claims.check("procp-A02", exact.naive_agrees(rng, 50))
 
-bins = mo.odds_bins(data.p, epsilon)
-cal, test = bins[data.A], bins[~data.A]
+cal, test = (mo.odds_bins(data.p, epsilon)[rows] for rows in (data.A, ~data.A))
 mo.bin_table(cal, test).T
 
 # %% [markdown]
@@ -785,8 +784,7 @@ plt.show()
 treated = datasets.load_jobs().query("treat == 1 or treat == 'exp'")
 missing = 1 - mo.jobs_propensity(mo.jobs_design(treated))
 print(f"{len(treated)} treated rows, {100 * missing.mean():.0f} % missing on average")
-live_jobs = verdicts.first_replicates(ms.jobs, n_trials, split_seed=1)
-check_all(verdicts.jobs(live_jobs, full=len(treated) == 879))
+check_all(verdicts.jobs(verdicts.first_replicates(ms.jobs, n_trials, split_seed=1), full=len(treated) == 879))
 check_all(verdicts.jobs(paper["jobs"], full=True), scale="paper")
 jobs = pd.concat([paper["jobs"], paper["jobs-public"]])
 table = verdicts.pivot(jobs, ["treated", "propensity", "method", "split_seed"])
