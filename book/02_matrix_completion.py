@@ -98,7 +98,7 @@ glue("reached", show.reached(*names), display=False)
 #
 # {numref}`fig-split` shows the three roles.
 
-# %% mystnb={"figure": {"name": "fig-split", "caption": "A small matrix after Algorithm 2, with groups of three. Grey cells are observed; each column first prunes what does not fill a group (dark). Blue groups calibrate, the rest of the grey trains, and the red squares are test groups: missing cells of one column."}, "image": {"alt": "A 24 by 30 matrix of grey and white cells with vertical chains of blue dots and red squares."}}
+# %% mystnb={"figure": {"caption": "A small matrix after Algorithm 2, with groups of three. Grey cells are observed; each column first prunes what does not fill a group (dark). Blue groups calibrate, the rest of the grey trains, and the red squares are test groups: missing cells of one column.", "name": "fig-split"}, "image": {"alt": "A 24 by 30 matrix of grey and white cells with vertical chains of blue dots and red squares."}}
 small = matrix.sample_without_replacement(np.ones((24, 30)), 240, rng)
 split = matrix.structured_split(small, 3, 18, rng)
 tests = matrix.sample_test_groups(~small, 3, 7, rng)
@@ -175,7 +175,7 @@ gaps = [theory.enumeration_gap(case, rng, every=12) for case in cases]
 printed = theory.enumeration_gap(cases[0], rng, correct=False)["gap"]
 claims.check("scmc-A4", [g["gap"] for g in gaps], at_most=1e-12, part="full enumeration")
 claims.check("scmc-A4", printed, at_least=0.05, part="(13)-(14) without u, gap")
-claims.check("scmc-T5", max(g["gap"] for g in gaps), at_most=1e-12, note="on smaller matrices than the one named, whose enumeration takes minutes")
+claims.check("scmc-T5", theory.enumeration_gap((5, 2, 5, 2, 2), rng, every=100)["gap"], at_most=1e-12)
 claims.check("scmc-T15", theory.enumeration_gap(cases[0], rng, constant=True, every=4)["gap"], at_most=1e-12, part="weights")
 claims.check("scmc-T15", theory.constant_weight_error(), at_most=1e-12, part="eta")
 claims.check("scmc-T17", theory.enumeration_gap((4, 2, 4, 2, "all"), rng, every=5)["gap"], at_most=1e-12)
@@ -202,7 +202,7 @@ claims.check("scmc-T16", theory.marginal_of_test_cells(np.random.default_rng(0),
 # The peak narrows like $n_{obs}^{-1/2}$ while $\eta_i$ stays smooth ({numref}`fig-peaks`).
 # With $\pi_x=1-2^{-hw_x}$ the limit is $(1+d_i/\delta)$ times a ratio of odds of being missing: the weights of {cite:t}`gui2023matrix`.
 
-# %% mystnb={"figure": {"name": "fig-peaks", "caption": "The integrand's two factors (Figure 2 of the paper; sizes are ours, uniform weights, a tenth of the cells observed). The peak \u03a6 sharpens around one half as the matrix grows, and \u03b7 hardly moves under it: that is why one evaluation at one half replaces the integral."}, "image": {"alt": "Two panels for 100 and 1000 cells; a solid peak at one half that is narrower on the right, and a dashed smooth curve."}}
+# %% mystnb={"figure": {"caption": "The integrand's two factors (Figure 2 of the paper; sizes are ours, uniform weights, a tenth of the cells observed). The peak \u03a6 sharpens around one half as the matrix grows, and \u03b7 hardly moves under it: that is why one evaluation at one half replaces the integral.", "name": "fig-peaks"}, "image": {"alt": "Two panels for 100 and 1000 cells; a solid peak at one half that is narrower on the right, and a dashed smooth curve."}}
 curves = {size: theory.peak_and_eta(np.random.default_rng(0), size=size) for size in (100, 1000, 10_000)}
 narrowing = [curves[a]["sd"] / curves[b]["sd"] for a, b in ((100, 1000), (1000, 10_000))]
 claims.check("scmc-F2", narrowing, expected=np.sqrt(10), tol=0.15 * np.sqrt(10))
@@ -372,7 +372,7 @@ glue("spy_bound", f"{spy['bound']:.3f}", display=False)
 # The hypothesised rank is not in the text; its code uses 30 where the truth is 5, and so do we in the stored study ({numref}`fig-uniform`).
 # The live run takes rank 5.
 
-# %% mystnb={"figure": {"name": "fig-uniform", "caption": "Uniform sampling, stored study (Figure 3). SCMC stays at the nominal level whatever the group size; unadjusted intervals lose coverage as groups grow; Bonferroni pays for ignoring that errors come together, more so for larger column effects. Bars are 95 % Monte-Carlo intervals; widths have heavy tails."}, "image": {"alt": "Six panels: coverage above, width below, against group size, for mu 9, 15 and 30."}}
+# %% mystnb={"figure": {"caption": "Uniform sampling, stored study (Figure 3). SCMC stays at the nominal level whatever the group size; unadjusted intervals lose coverage as groups grow; Bonferroni pays for ignoring that errors come together, more so for larger column effects. Bars are 95 % Monte-Carlo intervals; widths have heavy tails.", "name": "fig-uniform"}, "image": {"alt": "Six panels: coverage above, width below, against group size, for mu 9, 15 and 30."}}
 uniform = show.stored("uniform")
 show.method_grid(uniform, "K", "mu")
 plt.show()
@@ -404,7 +404,7 @@ gap.to_frame().round(2)
 # Figure 4: one column in twenty is observed with weight $s$ instead of 1, and test groups ask for all columns alike.
 # Now the sampling weights earn their keep: the green line of {numref}`fig-sparse` ignores them.
 
-# %% mystnb={"figure": {"name": "fig-sparse", "caption": "Sparse columns, stored study (Figure 4). The fewer cells of a sparse column are seen, the more Bonferroni pays; SCMC with the true weights stays at the level, and the same method with the sampling weights ignored falls below it."}, "image": {"alt": "Six panels: coverage above, width below, against group size, for s 0.1, 0.14 and 0.2."}}
+# %% mystnb={"figure": {"caption": "Sparse columns, stored study (Figure 4). The fewer cells of a sparse column are seen, the more Bonferroni pays; SCMC with the true weights stays at the level, and the same method with the sampling weights ignored falls below it.", "name": "fig-sparse"}, "image": {"alt": "Six panels: coverage above, width below, against group size, for s 0.1, 0.14 and 0.2."}}
 sparse = show.stored("sparse")
 show.method_grid(sparse, "K", "s")
 plt.show()
@@ -462,7 +462,7 @@ scmc.loc[[("coverage", 3, 2), ("coverage", 3, 5), ("coverage", 3, 8), ("width", 
 # Coverage agrees with the published runs throughout; widths agree at rank 3 and are up to {glue:text}`width_gap` stars wider at ranks 5 and 7.
 # A part of that gap is the authors' way of clipping, which the errata below explain.
 
-# %% mystnb={"figure": {"name": "fig-movielens", "caption": "MovieLens hold-out with estimated sampling weights, stored study (Figure 5). SCMC is near the nominal level and narrower than Bonferroni; unadjusted intervals miss a third of the groups of eight."}, "image": {"alt": "Six panels: coverage above, width below, against group size, for ranks 3, 5 and 7."}}
+# %% mystnb={"figure": {"caption": "MovieLens hold-out with estimated sampling weights, stored study (Figure 5). SCMC is near the nominal level and narrower than Bonferroni; unadjusted intervals miss a third of the groups of eight.", "name": "fig-movielens"}, "image": {"alt": "Six panels: coverage above, width below, against group size, for ranks 3, 5 and 7."}}
 movielens = show.stored("movielens")
 holdout = movielens[movielens["target"] == "hold-out"]
 show.method_grid(holdout, "K", "rank")
@@ -499,8 +499,9 @@ pd.concat({"nuclear-norm bound": shrunk["SCMC"], "additive logit": weighty["SCMC
 # $w^*$ is ours to choose: it says which groups we promise to cover.
 # Put it on the cells where the completion is worst (the *worst slab* of A3.1), or on one genre (A3.2), and the promise holds for those groups.
 # The differences between genres are small beside their Monte-Carlo errors at the number of replicates stored so far (the last line of this chapter tells it); the table below puts the published ones beside ours.
+# Drama and Romance get wider and Children's narrower, as published; Crime does not get narrower here.
 
-# %% tags=["hide-input"] mystnb={"figure": {"name": "fig-conditional", "caption": "Left: test groups from the worst slab, stored study (Figure A6, K = 2). With the right test weights SCMC covers; with constant ones it falls short, more so for a narrow slab. Right: change of the mean width on MovieLens when the region is made for one genre (Figure A9)."}, "image": {"alt": "Left panel coverage against delta for two methods, right panel width differences against K for four genres."}}
+# %% mystnb={"figure": {"caption": "Left: test groups from the worst slab, stored study (Figure A6, K = 2). With the right test weights SCMC covers; with constant ones it falls short, more so for a narrow slab. Right: change of the mean width on MovieLens when the region is made for one genre (Figure A9).", "name": "fig-conditional"}, "image": {"alt": "Left panel coverage against delta for two methods, right panel width differences against K for four genres."}} tags=["hide-input"]
 slab, genre = show.stored("slab"), show.stored("genre")
 gap = show.pick(genre, "gap", method="SCMC")
 fig, axes = plt.subplots(1, 2, figsize=(7.2, 2.9))
@@ -526,11 +527,13 @@ loss = 0.9 - show.by_method(slab, "coverage")["SCMC (w* = 1)"].groupby("delta").
 claims.check("scmc-FA7", loss[0.12] - loss[0.2], at_least=0, scale="paper")
 claims.check("scmc-FA8", show.pick(slab, "share_infinite", method="SCMC")["mean"], at_most=0.025, scale="paper")
 change = gap[gap["K"] >= 3].groupby("genre").agg(mean=("mean", "mean"), error=("mc_error", lambda e: np.sqrt((e**2).mean() / len(e))))
-narrow, wide = change.loc[["Children's", "Crime"]], change.loc[["Drama", "Romance"]]
-claims.check("scmc-FA9", narrow["mean"], at_most=0, scale="paper", part="narrower, mean over K = 3 to 5")
-claims.check("scmc-FA9", wide["mean"] - 2 * wide["error"], at_least=0, scale="paper", part="wider by two errors, mean over K = 3 to 5")
+children, crime, wide = change.loc["Children's"], change.loc["Crime"], change.loc[["Drama", "Romance"]]
+claims.check("scmc-FA9", children["mean"], at_most=0, scale="paper", part="Children's narrower, mean over K = 3 to 5")
+claims.check("scmc-FA9", wide["mean"] - 2 * wide["error"], at_least=0, scale="paper", part="Drama and Romance wider by two errors, mean over K = 3 to 5")
 published = show.published("FigA9").query("metric == 'width'").pivot(index=["genre", "K"], columns="method", values="published")
 other = (published["SCMC"] - published["SCMC (w* = 1)"]).rename("published")
+theirs = other.loc["Crime"].loc[3:5].mean()
+claims.differs("scmc-FA9", crime["mean"], theirs, tol=2 * np.hypot(crime["error"], 0.02 / np.sqrt(3)), mc_error=crime["error"], scale="paper", part="Crime, mean over K = 3 to 5", why="Not narrower in our runs, and clipping as the authors do does not change that; our estimate of w comes from another solver than theirs. 0.02 is the published error of one K.")
 gap.set_index(["genre", "K"])[["mean", "mc_error"]].join(other).round(3)
 
 # %% [markdown]
@@ -578,7 +581,7 @@ model.fit(table, seen).conformalize(observation_weights=w, test_weights=w)
 groups = show.film_night_groups(seen, group_size, rng)  # six popular films
 prediction, intervals = model.predict_interval(groups)
 
-# %% mystnb={"figure": {"name": "fig-film-night", "caption": "Film night on the invented ratings: joint intervals of the group for six popular films that none of them has seen. Each bar is one friend, its tick the prediction, the black dot the rating that nobody knew. For a randomly asked film all bars of a film hold their dots together nine times in ten."}, "image": {"alt": "Horizontal bars in groups of five, one group for each film, with dots mostly inside the bars."}}
+# %% mystnb={"figure": {"caption": "Film night on the invented ratings: joint intervals of the group for six popular films that none of them has seen. Each bar is one friend, its tick the prediction, the black dot the rating that nobody knew. For a randomly asked film all bars of a film hold their dots together nine times in ten.", "name": "fig-film-night"}, "image": {"alt": "Horizontal bars in groups of five, one group for each film, with dots mostly inside the bars."}}
 night = show.film_table(titles, groups, prediction, intervals, table)
 fig, ax = plt.subplots(figsize=(6.4, 3.9))
 show.draw_film_night(ax, night)
