@@ -9,8 +9,7 @@ import jupytext
 from tools.book import notebooks
 from tools.book.layout import BookError, Layout
 
-# A chapter with ten figures and the records of seventy verdicts needs some 600 kB.
-SIZE_CAP = 750_000
+SIZE_CAP = 500_000
 
 
 # The same text as in pyproject.toml (a test holds them together): written into
