@@ -8,6 +8,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from notebook_lib.exceptions import InfiniteSetWarning
 from notebook_lib.outcomes import (
@@ -36,6 +37,18 @@ from notebook_lib.outcomes import (
     suggest_epsilon,
     weighted_threshold,
 )
+
+
+def constant(X):
+    """A known propensity that can be pickled."""
+    return np.full(np.shape(X)[0], 0.8)
+
+
+@parametrize_with_checks(
+    [KernelPropensity(), MissingOutcomeConformal(propensity=constant)]
+)
+def test_scikit_learn_contract(estimator, check):
+    check(estimator)
 
 
 @pytest.mark.parametrize("epsilon", [0.02, 0.1, 0.5])
@@ -100,8 +113,13 @@ def test_kernel_propensity_is_the_weighted_mean():
         float(A[x.argmax()]), abs=1e-3
     )  # far away the nearest row decides
     assert KernelPropensity("leave-one-out").fit(x[:, None], A).bandwidth_ > 0
-    with pytest.raises(ValueError, match="one feature"):
-        KernelPropensity().fit(rng.normal(size=(30, 2)), A)
+    wide = np.column_stack([x, 100 * rng.normal(size=30)])
+    several = KernelPropensity(bandwidth=0.5).fit(wide, A)
+    scaled = (wide[:3, None] - wide) / wide.std(axis=0)
+    kernel = np.exp(-0.5 * (scaled**2).sum(axis=2) / 0.25)
+    np.testing.assert_allclose(
+        several.predict_proba(wide[:3])[:, 1], kernel @ A / kernel.sum(axis=1)
+    )
     with pytest.raises(NotFittedError):
         KernelPropensity().predict_proba(at[:, None])
 
@@ -226,7 +244,7 @@ def test_methods_take_frames_and_several_levels(sample, method, variant):
 
 def test_quantile_score_and_order_of_rows(sample):
     train, data = sample
-    model = make(score="quantile").fit(train.X, train.seen())
+    model = make(conformity_score="quantile").fit(train.X, train.seen())
     model.conformalize(data.X, data.seen())
     rows = data.X[~data.A]
     order = np.random.default_rng(6).permutation(len(rows))

@@ -8,6 +8,7 @@ a local *linear* fit; the paper uses it in a Nadaraya-Watson fit, and so do we.
 from itertools import pairwise
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from .._validation import check_1d, check_same_length
 
@@ -168,8 +169,10 @@ def leave_one_out_bandwidth(x, y, *, n_candidates=25):
 
     Parameters
     ----------
-    x, y : array_like, shape (n,)
-        Feature and response.
+    x : array_like, shape (n,) or (n, d)
+        Features, in comparable units.
+    y : array_like, shape (n,)
+        Response.
     n_candidates : int
         Bandwidths tried, on a log grid from 1/200 to 1/2 of the range.
 
@@ -178,13 +181,14 @@ def leave_one_out_bandwidth(x, y, *, n_candidates=25):
     float
         The best candidate.
     """
-    x, y = check_1d(x, "x"), check_1d(y, "y")
+    x, y = np.asarray(x, dtype=float), check_1d(y, "y")
+    x = x[:, None] if x.ndim == 1 else x
     check_same_length(x=x, y=y)
-    span = np.ptp(x)
+    span = np.ptp(x, axis=0).max(initial=0.0)
     if span <= 0:
         return 1.0  # one feature value: every kernel gives the overall share
     candidates = span * np.geomspace(1 / 200, 1 / 2, n_candidates)
-    square = -0.5 * (x[:, None] - x) ** 2
+    square = -0.5 * cdist(x, x, "sqeuclidean")
     np.fill_diagonal(square, -np.inf)
     errors = []
     for h in candidates:

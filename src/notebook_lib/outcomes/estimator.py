@@ -4,11 +4,12 @@ import warnings
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, QuantileRegressor
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
+from sklearn.utils import check_random_state, get_tags
+from sklearn.utils.validation import _num_samples, column_or_1d, validate_data
 
 from .._validation import check_alpha
 from ..exceptions import InfiniteSetWarning, warn_infinite
@@ -49,8 +50,14 @@ def split_outcome(y, name="y"):
     ValueError
         If outcomes are not numbers, or infinite.
     """
+    if y is None:
+        raise ValueError(
+            f"MissingOutcomeConformal requires {name} to be passed, but the target "
+            f"{name} is None"
+        )
+    y = column_or_1d(np.asarray(y), warn=True)
     try:
-        y = pd.to_numeric(pd.Series(np.ravel(y))).to_numpy(float, na_value=np.nan)
+        y = pd.to_numeric(pd.Series(y)).to_numpy(float, na_value=np.nan)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"{name} must hold numbers (NaN where missing): {error}"
@@ -75,7 +82,8 @@ class MissingOutcomeConformal(RegressorMixin, MetaEstimatorMixin, BaseEstimator)
     ----------
     estimator : scikit-learn regressor, optional
         Model of the outcome; :class:`~sklearn.linear_model.LinearRegression` by
-        default, or a linear quantile regression for ``score="quantile"``.
+        default, or a linear quantile regression for
+        ``conformity_score="quantile"``.
     propensity : str, classifier or callable
         Model of ``P(observed | X)``, see :class:`PropensityModel`.
     alpha : float or sequence of float
@@ -89,7 +97,7 @@ class MissingOutcomeConformal(RegressorMixin, MetaEstimatorMixin, BaseEstimator)
         Bin width of the propensity odds.
     partition : {"none", "quick"}
         Cells of the test points; the representative forms seldom need any.
-    score : {"absolute", "quantile"}
+    conformity_score : {"absolute", "quantile"}
         Residual score, or conformalized quantile regression.
     positivity : float
         A test row whose propensity is below this raises a
@@ -128,7 +136,7 @@ class MissingOutcomeConformal(RegressorMixin, MetaEstimatorMixin, BaseEstimator)
         variant="representative",
         epsilon=0.1,
         partition="none",
-        score="absolute",
+        conformity_score="absolute",
         positivity=0.02,
     ):
         self.estimator = estimator
@@ -138,18 +146,31 @@ class MissingOutcomeConformal(RegressorMixin, MetaEstimatorMixin, BaseEstimator)
         self.variant = variant
         self.epsilon = epsilon
         self.partition = partition
-        self.score = score
+        self.conformity_score = conformity_score
         self.positivity = positivity
 
     def _check_parameters(self):
         check_choice(self.method, _METHODS, "method")
         check_choice(self.variant, ("representative", "paper"), "variant")
         check_choice(self.partition, ("none", "quick"), "partition")
-        check_choice(self.score, ("absolute", "quantile"), "score")
+        check_choice(
+            self.conformity_score, ("absolute", "quantile"), "conformity_score"
+        )
         check_epsilon(self.epsilon)
         if not 0 <= self.positivity < 1:
             raise ValueError(f"positivity must lie in [0, 1), got {self.positivity!r}")
         return [float(level) for level in check_alpha(self.alpha)]
+
+    def _check_X(self, X, *, reset=False):
+        if issparse(X):
+            raise TypeError("Sparse input is not supported: give a dense array")
+        if len(getattr(X, "shape", (0, 0))) == 1:
+            raise ValueError(
+                "Expected 2D array, got 1D array instead. Reshape your data: "
+                "X.reshape(-1, 1) for one column, X.reshape(1, -1) for one row"
+            )
+        # Values are left to the wrapped models: whether NaN is welcome is their say.
+        validate_data(self, X, reset=reset, skip_check_array=True)
 
     def fit(self, X, y):
         """Train the outcome model and the propensity model.
@@ -173,14 +194,14 @@ class MissingOutcomeConformal(RegressorMixin, MetaEstimatorMixin, BaseEstimator)
             missing while the propensity must be estimated.
         """
         levels = self._check_parameters()
-        validate_data(self, X, skip_check_array=True)
+        self._check_X(X, reset=True)
         y, observed = split_outcome(y)
         _check_rows(X, y)
         if not observed.any():
             raise ValueError("y holds no observed outcome: there is nothing to learn")
         self.propensity_ = PropensityModel(self.propensity).fit(X, observed)
         rows = _take(X, observed)
-        if self.score == "absolute":
+        if self.conformity_score == "absolute":
             model = LinearRegression() if self.estimator is None else self.estimator
             self.estimator_ = clone(model).fit(rows, y[observed])
         else:
@@ -199,8 +220,8 @@ class MissingOutcomeConformal(RegressorMixin, MetaEstimatorMixin, BaseEstimator)
 
     def _predictions(self, X):
         """Predictions in the form of the score, one for each level."""
-        validate_data(self, X, reset=False, skip_check_array=True)
-        if self.score == "absolute":
+        self._check_X(X)
+        if self.conformity_score == "absolute":
             return [np.asarray(self.estimator_.predict(X))] * len(
                 check_alpha(self.alpha)
             )
@@ -210,7 +231,9 @@ class MissingOutcomeConformal(RegressorMixin, MetaEstimatorMixin, BaseEstimator)
         ]
 
     def _score(self):
-        return AbsoluteScore() if self.score == "absolute" else QuantileScore()
+        return (
+            AbsoluteScore() if self.conformity_score == "absolute" else QuantileScore()
+        )
 
     def conformalize(self, X, y):
         """Compute scores of the observed rows; rows with missing outcome are left.
@@ -385,7 +408,8 @@ class MissingOutcomeConformal(RegressorMixin, MetaEstimatorMixin, BaseEstimator)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
+        if isinstance(self.estimator, BaseEstimator):
+            tags.input_tags.allow_nan = get_tags(self.estimator).input_tags.allow_nan
         return tags
 
 
@@ -403,7 +427,7 @@ def _take(X, rows):
 
 
 def _check_rows(X, y):
-    n = X.shape[0] if hasattr(X, "shape") else len(X)
+    n = _num_samples(X)
     if n != len(y):
         raise ValueError(f"X has {n} rows and y has {len(y)}")
 

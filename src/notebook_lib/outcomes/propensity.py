@@ -9,15 +9,18 @@ R's ``KernSmooth::dpill``).
 import warnings
 
 import numpy as np
+from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.validation import validate_data
+from sklearn.utils import check_consistent_length
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._validation import check_1d, check_same_length
+from .._validation import check_1d
 from .bandwidth import leave_one_out_bandwidth, plug_in_bandwidth
 
 __all__ = [
@@ -45,18 +48,22 @@ def check_indicator(A, name="A"):
 
 
 class KernelPropensity(ClassifierMixin, BaseEstimator):
-    """Nadaraya-Watson estimate of the propensity from one feature.
+    """Nadaraya-Watson estimate of the propensity.
 
     Parameters
     ----------
     bandwidth : {"plug-in", "leave-one-out"} or float
-        Standard deviation of the Gaussian kernel, in units of the feature.
-        ``"plug-in"`` falls back to leave-one-out where it is not finite.
+        Standard deviation of the Gaussian kernel: in units of the feature if there is
+        one, in standard deviations of each feature (a product kernel) if there are
+        several. ``"plug-in"`` is for one feature; it falls back to leave-one-out for
+        several, or where it is not finite.
 
     Attributes
     ----------
     bandwidth_ : float
         Bandwidth in use.
+    scale_ : ndarray, shape (d,)
+        Units of the features.
     classes_ : ndarray, shape (2,)
         ``[0, 1]`` (False and True for a boolean indicator).
     """
@@ -82,16 +89,23 @@ class KernelPropensity(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If there is more than one feature, or the indicator is constant.
+            If the indicator is constant or has more than two values.
         """
         X, y = validate_data(self, X, y)
-        if X.shape[1] != 1:
-            raise ValueError(f"X must have one feature for a kernel fit, got {X.shape}")
-        observed = check_indicator(y, "y")
-        if observed.all() or not observed.any():
-            raise ValueError("y is constant: the training rows need both kinds")
-        self.classes_ = np.unique(y)
-        self.x_, self.y_ = X[:, 0], observed.astype(float)
+        check_classification_targets(y)
+        self.classes_, observed = np.unique(y, return_inverse=True)
+        if len(self.classes_) > 2:
+            raise ValueError(
+                "Only binary classification is supported. The type of the target is "
+                f"{type_of_target(y)}."
+            )
+        if len(self.classes_) < 2:
+            raise ValueError(
+                "Classifier can't train when only one class is present: y is constant"
+            )
+        spread = X.std(axis=0)
+        self.scale_ = np.where((X.shape[1] > 1) & (spread > 0), spread, 1.0)
+        self.x_, self.y_ = X / self.scale_, observed.astype(float)
         self.bandwidth_ = self._choose()
         return self
 
@@ -105,29 +119,36 @@ class KernelPropensity(ClassifierMixin, BaseEstimator):
                 "bandwidth must be 'plug-in', 'leave-one-out' or a number, got "
                 f"{self.bandwidth!r}"
             )
-        if self.bandwidth == "plug-in":
-            h = plug_in_bandwidth(self.x_, self.y_)
+        if self.bandwidth == "plug-in" and self.x_.shape[1] == 1 and len(self.x_) > 24:
+            h = plug_in_bandwidth(self.x_[:, 0], self.y_)
             if np.isfinite(h) and h > 0:
                 return float(h)
         return leave_one_out_bandwidth(self.x_, self.y_)
 
     def predict_proba(self, X):
         """Probabilities of missing and observed, shape (m, 2)."""
-        if not hasattr(self, "x_"):
-            raise NotFittedError("KernelPropensity is not fitted: call fit(X, y)")
-        X = validate_data(self, X, reset=False)
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False) / self.scale_
         p = np.empty(len(X))
         step = max(1, 4_000_000 // len(self.x_))
         for first in range(0, len(X), step):
             rows = slice(first, first + step)
-            exponent = -0.5 * ((X[rows] - self.x_) / self.bandwidth_) ** 2
+            exponent = -0.5 * cdist(X[rows], self.x_, "sqeuclidean")
+            exponent /= self.bandwidth_**2
             # Far from all rows every kernel underflows: the nearest row decides.
             kernel = np.exp(exponent - exponent.max(axis=1, keepdims=True))
             p[rows] = kernel @ self.y_ / kernel.sum(axis=1)
         return np.column_stack([1 - p, p])
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.classifier_tags.poor_score = True
+        return tags
+
     def predict(self, X):
         """Likelier class of each row, shape (m,)."""
+        check_is_fitted(self)
         return self.classes_[(self.predict_proba(X)[:, 1] >= 0.5).astype(int)]
 
 
@@ -176,7 +197,7 @@ class PropensityModel(BaseEstimator):
     Parameters
     ----------
     model : str, scikit-learn classifier, or callable
-        ``"kernel"`` (one feature), ``"l1-logistic"`` (10-fold cross-validation),
+        ``"kernel"``, ``"l1-logistic"`` (10-fold cross-validation),
         ``"logistic"`` or ``"forest"`` (500 trees, vote share); any classifier with
         ``predict_proba``; or a function of `X`, the known propensity.
     clip : float, optional
@@ -217,7 +238,7 @@ class PropensityModel(BaseEstimator):
             If the indicator is not 0/1 or is constant, or the model is unknown.
         """
         A = check_indicator(A)
-        check_same_length(X=X, A=A)
+        check_consistent_length(X, A)
         model, self.clip_ = self._resolve()
         if callable(model) and not hasattr(model, "fit"):
             self.model_ = model
