@@ -1,0 +1,318 @@
+"""What chapter 3 runs live and reads from the published tables."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from .. import claims, figures
+from ..covariates import (
+    GaussianImputer,
+    GaussianLinear,
+    PerMaskRegressor,
+    QuantileNetwork,
+    column_ranges,
+    equicorrelated,
+    equicorrelated_variance,
+    heom,
+    kernel_weights,
+    median_bandwidth,
+)
+from ..masks import all_masks, mask_label
+from . import mask_conditional as study
+from . import mask_theory as theory
+from .mda_live import live
+
+__all__ = ["live"]
+
+#: Names of the methods in the published tables.
+PUBLISHED_NAMES = {
+    "CQR": "CQR",
+    "CQR-MDA-Exact": "CP-MDA-Exact",
+    "CQR-MDA-Nested": "CP-MDA-Nested (half tails)",
+    "CP": "CP",
+    "nexCP": "nexCP",
+    "LCP": "LCP",
+}
+
+
+def by_mask(frame, by=("mechanism", "d", "method", "mask")) -> pd.DataFrame:
+    """Means over replicates with errors; the mask without its leading ``m``."""
+    groups = frame.assign(mask=frame["mask"].str[1:]).groupby(list(by), sort=False)
+    table = groups.agg(
+        coverage=("coverage", "mean"),
+        coverage_sd=("coverage", "std"),
+        length=("length", "mean"),
+        length_sd=("length", "std"),
+        infinite=("infinite", "mean"),
+        n=("replicate", "nunique"),
+    )
+    for name in ("coverage", "length"):
+        table[f"{name}_error"] = table.pop(f"{name}_sd") / np.sqrt(table["n"])
+    return table.reset_index()
+
+
+def stored(frame, by=("mechanism", "d", "method", "mask")) -> pd.DataFrame:
+    """A stored summary in the layout of :func:`by_mask`."""
+    frame = frame.assign(mask=frame["mask"].str[1:])
+    wide = frame.pivot_table(
+        index=list(by), columns="metric", values=["mean", "mc_error", "n"], sort=False
+    )
+    out = {}
+    for name in ("coverage", "length"):
+        out[name], out[f"{name}_error"] = wide["mean", name], wide["mc_error", name]
+    out["infinite"], out["n"] = wide["mean", "infinite"], wide["n", "coverage"]
+    return pd.DataFrame(out).reset_index()
+
+
+# ---------------------------------------------------------- published numbers
+
+
+def published() -> pd.DataFrame:
+    """Published coverage and length, one row a table row, columns (metric, method)."""
+    frame = claims.load_published("03")
+    frame["row"] = frame["row"].astype(str).str.strip("[]")
+    frame["value"] = frame["value"].astype(float)
+    return frame.pivot_table(
+        index=["table", "setting", "row"],
+        columns=["metric", "method"],
+        values="value",
+        sort=False,
+    )
+
+
+def setting(table, d, mechanism) -> pd.DataFrame:
+    """The published rows of one number of covariates and mechanism."""
+    return table.xs(f"synthetic d={d}; {mechanism}", level="setting").droplevel(0)
+
+
+def published_verdicts() -> dict[str, object]:
+    """The counts and ranges behind claims V0 to V7."""
+    table = published()
+    coverage, lengths = table["coverage"], table["length"]
+    marginal = table.index.get_level_values("row") == "marginal"
+    blocks = coverage[~marginal].groupby(level=["table", "setting"], sort=False)
+    worst, best = blocks.min(), blocks.max()
+    adaptive = ["CQR-MDA-Exact", "CQR-MDA-Nested", "nexCP", "LCP"]
+    complete = lengths[np.isin(table.index.get_level_values("row"), ["000", "0"])]
+    complete = complete[complete.index.get_level_values("setting").str.contains("MCAR")]
+    spread = lengths[marginal].droplevel("row")
+    ratios = {}
+    for d, name in ((3, "Table 1"), (5, "Table 2"), (8, "Table 3")):
+        mnar = spread.loc[(name, f"synthetic d={d}; MNAR")]
+        mcar = spread.loc[(name, f"synthetic d={d}; MCAR")]
+        ratios[d] = 100 * (mnar / mcar - 1)
+    first = lengths[
+        table.index.get_level_values("table").isin(["Table 1", "Table 2", "Table 3"])
+    ]
+    cp = first["CP"].groupby(level=["table", "setting"])
+    five = lengths.loc["Table 5"].droplevel(0)["LCP"]
+    return {
+        "cp_spread": float((cp.max() - cp.min()).max()),
+        "lcp_table_5": five[["000", "010", "001"]].to_numpy(),
+        "marginal": (coverage[marginal].min().min(), coverage[marginal].max().max()),
+        "worst_cp": worst["CP"].max(),
+        "worst_cqr": worst["CQR"].max(),
+        "best": best[["CP", "CQR"]].min().min(),
+        "lowest_adaptive": coverage[~marginal][adaptive].min().min(),
+        "nested_lowest": coverage["CQR-MDA-Nested"].min(),
+        "nested_longer": (lengths["CQR-MDA-Nested"] > lengths["CQR-MDA-Exact"]).sum(),
+        "lcp_shorter": (lengths["LCP"] < lengths["CQR-MDA-Exact"]).sum(),
+        "nexcp_shorter": (lengths["nexCP"] < lengths["CQR-MDA-Exact"]).sum(),
+        "lcp_below_nexcp": (lengths["LCP"] < lengths["nexCP"]).sum(),
+        "rows": len(table),
+        "complete_gap": 100 * (1 - complete["LCP"] / complete["nexCP"]).to_numpy(),
+        "mechanism": pd.DataFrame(ratios),
+    }
+
+
+def reference_lengths(d, mechanism) -> pd.DataFrame:
+    """Oracle and draw-imputation lengths by table row (mask, or size)."""
+    columns = study.LAST[d] if mechanism == "MAR" else None
+    masks = all_masks(d)
+    if columns is not None:
+        frozen = np.setdiff1d(np.arange(d), columns)
+        masks = masks[~masks[:, frozen].any(axis=1)]
+    variance = equicorrelated_variance(study.BETA[:d], 0.8, masks)
+    table = pd.DataFrame(
+        {
+            "oracle": 2 * 1.6448536269514722 * np.sqrt(variance),
+            "draws": theory.draw_lengths(d, masks, columns=columns),
+        }
+    )
+    if d > 3 and mechanism != "MAR":
+        return table.groupby(masks.sum(axis=1).astype(str)).mean()
+    digits = slice(-len(columns), None) if columns and d == 8 else slice(None)
+    return table.set_index(pd.Index([mask_label(m)[digits] for m in masks]))
+
+
+def reference_ratios() -> pd.DataFrame:
+    """V8: published lengths over the reference lengths, MCAR and MAR rows."""
+    table, parts = published(), []
+    for d in (3, 5, 8):
+        for mechanism in ("MCAR", "MAR"):
+            rows = setting(table, d, mechanism)["length"][["nexCP", "LCP"]]
+            reference = reference_lengths(d, mechanism)
+            both = rows.join(reference, how="inner")
+            parts.append(both.assign(d=d, mechanism=mechanism))
+    out = pd.concat(parts)
+    for name in ("nexCP", "LCP"):
+        out[f"{name} / draws"] = out[name] / out["draws"]
+        out[f"{name} / oracle"] = out[name] / out["oracle"]
+    return out
+
+
+# ------------------------------------------------------------- small checks
+
+
+def bandwidth(d, seed, n=750):
+    """A6: median bandwidth, and effective share of the kernel at the complete mask."""
+    rng = np.random.default_rng(seed)
+    truth = GaussianLinear(study.BETA[:d], 1.0, equicorrelated(d, 0.8))
+    X, _ = truth.sample(n, rng)
+    X[rng.random(X.shape) < 0.2] = np.nan
+    ranges = column_ranges(X[:500])
+    h = median_bandwidth(X, ranges)
+    full = X[~np.isnan(X).any(axis=1)]
+    weights = kernel_weights(heom(full, full, ranges, squared=True), h)
+    return h, float((1 / (weights**2).sum(axis=1)).mean() / len(full))
+
+
+def draw_spread(seed, n=2000):
+    """A9: spread of drawn entries around their conditional mean, second of three."""
+    X, _ = theory.TRUTH3.sample(n, seed)
+    hidden = X.copy()
+    hidden[:, 1] = np.nan
+    drawn = GaussianImputer(draw=True).fit(X).transform(hidden)
+    mean = GaussianImputer().fit(X).transform(hidden)
+    return float((drawn - mean)[:, 1].std())
+
+
+def network_error(seed, epochs):
+    """A10: test error of the mean network on complete rows (noise has sd 1)."""
+    rng = np.random.default_rng(seed)
+    X, y = theory.TRUTH3.sample(500, rng)
+    new, target = theory.TRUTH3.sample(2000, rng)
+    network = QuantileNetwork(None, epochs=epochs, random_state=seed).fit(X, y)
+    return float(np.sqrt(((network.predict(new) - target) ** 2).mean()))
+
+
+def standin(rng, n=370):
+    """Table 5's shape: three covariates, the counts of three masks, unit noise."""
+    truth = GaussianLinear([1.0, 1.3, 0.25], 0.0, equicorrelated(3, 0.5))
+    X, y = truth.sample(n, rng)
+    code = rng.permutation(np.repeat([0, 1, 2], [90, 59, n - 149]))
+    X[code == 1, 1], X[code == 2, 2] = np.nan, np.nan
+    return X, y
+
+
+def replicate_standin(scenario: dict, rng: np.random.Generator) -> list[dict]:
+    """Table 5's protocol on the stand-in: five folds, each predicted once."""
+    X, y = standin(rng)
+    label = np.array([mask_label(m) for m in np.isnan(X)])
+    parts = []
+    for fold in np.array_split(rng.permutation(len(y)), 5):
+        rest = rng.permutation(np.setdiff1d(np.arange(len(y)), fold))
+        cal, train = np.split(rest, [len(rest) // 3])
+        methods = study.fitted_methods(
+            (X[train], y[train]),
+            (X[cal], y[cal]),
+            base="linear",
+            draw=True,
+            seed=int(rng.integers(2**31)),
+        )
+        frame = study.evaluate(methods, X[fold], y[fold])
+        frame["row"] = fold[frame["row"].to_numpy()]
+        parts.append(frame)
+    frame = pd.concat(parts, ignore_index=True)
+    whole = study._summary(frame.copy(), np.full(len(y), "marginal"))
+    return whole + study._summary(frame, label)
+
+
+def same_mask_coverage(n_reps, rng, n=1000):
+    """B5: coverage of calibration on the same mask under self-masking, by mask.
+
+    Masks with at least nine calibration rows; each replicate draws fresh data, and
+    test rows from the law of the covariates given the mask.
+    """
+    truth, masks = theory.TRUTH3, all_masks(3)
+    pool, _ = truth.sample(30_000, rng)
+    mechanism = study.SelfMasked(0.2).fit(pool)
+    p = mechanism.probability(pool)
+    hits = {mask_label(m): [] for m in masks}
+    for _ in range(n_reps):
+        X, y = truth.sample(500 + n, rng)
+        hidden = np.where(mechanism.sample(X, rng), np.nan, X)
+        model = PerMaskRegressor(
+            score="absolute", imputer=GaussianImputer(), add_mask=False
+        )
+        model.fit(hidden[:500], y[:500]).conformalize(hidden[500:], y[500:])
+        for m in masks:
+            if (model.M_cal_ == m).all(axis=1).sum() < 9:
+                continue
+            weights = np.where(m, p, 1 - p).prod(axis=1)
+            rows = study.rows_given_mask(pool, weights, 100, rng)
+            target = rows @ truth.beta + rng.standard_normal(100)
+            rows[:, m] = np.nan
+            low, high = model.predict_interval(rows)[1][:, :, 0].T
+            hits[mask_label(m)].append(((low <= target) & (target <= high)).mean())
+    return pd.DataFrame(
+        {
+            label: {
+                "coverage": np.mean(values),
+                "error": np.std(values, ddof=1) / np.sqrt(len(values)),
+                "n": len(values),
+            }
+            for label, values in hits.items()
+            if len(values) > 4
+        }
+    ).T
+
+
+def plot_boxes(axes, frame, rows):
+    """Figure 1: boxes of coverage (top) and length (bottom) over repetitions."""
+    methods = figures.order([m for m in frame["method"].unique() if m in BOXES])
+    for column, row in enumerate(rows):
+        part = frame[frame["mask"].str[1:] == row]
+        for line, value in enumerate(("coverage", "length")):
+            ax = axes[line, column]
+            values = [part[part["method"] == m][value].to_numpy() for m in methods]
+            boxes = ax.boxplot(values, widths=0.6, patch_artist=True)
+            for patch, method in zip(boxes["boxes"], methods, strict=True):
+                patch.set_facecolor(figures.color(method))
+            ax.set_xticks(range(1, len(methods) + 1), methods, rotation=75, fontsize=7)
+        figures.nominal_line(axes[0, column], 0.9)
+        axes[0, column].set_title("all" if row == "marginal" else row)
+    axes[0, 0].set_ylabel("coverage")
+    axes[1, 0].set_ylabel("length")
+
+
+BOXES = ["CP", "CQR", "CP-MDA-Exact", "CP-MDA-Nested", "nexCP", "LCP"]
+
+
+# -------------------------------------------------------------------- plotting
+
+SHOWN = ["CP", "CQR", "CP-MDA-Exact", "nexCP", "LCP"]
+
+
+def plot_table(axes, table, reference, rows):
+    """Coverage and length by mask, with the oracle's length."""
+    place = {row: at for at, row in enumerate(rows)}
+    table = table[table["method"].isin(SHOWN)]
+    table = table.assign(at=table["mask"].map(place)).dropna(subset="at")
+    figures.coverage_panel(
+        axes[0], table, x="at", level=0.9, error="coverage_error", dodge=0.12
+    )
+    figures.errorbar(
+        axes[1], table, x="at", y="length", error="length_error", dodge=0.12
+    )
+    look = figures.style("oracle")
+    axes[1].plot(
+        [place[row] for row in reference.index if row in place],
+        [reference.loc[row, "oracle"] for row in reference.index if row in place],
+        "*",
+        color=look.color,
+        label="oracle",
+    )
+    axes[1].set_xticks(range(len(rows)), rows, rotation=45)
+    axes[1].set_ylabel("length")
