@@ -36,7 +36,25 @@ class PositivityWarning(UserWarning):
 
 
 def check_indicator(A, name="A"):
-    """Return the indicator (1 = outcome observed) as a boolean array."""
+    """Return the indicator of observed outcomes as a boolean array.
+
+    Parameters
+    ----------
+    A : array_like of 0/1 or bool, shape (n,)
+        1 where the outcome is observed.
+    name : str
+        Name of the argument, for the message.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        The indicator.
+
+    Raises
+    ------
+    ValueError
+        If it holds anything but 0 and 1, or has another shape.
+    """
     A = np.asarray(A)
     if A.ndim != 1:
         raise ValueError(f"{name} must be one-dimensional, got shape {A.shape}")
