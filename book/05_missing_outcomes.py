@@ -836,14 +836,18 @@ lost.head(4).round(2)
 # Diagnostics come before belief: is there overlap, how many effective calibration rows, and are features balanced *inside* the bins?
 
 # %%
+here = people["wt82_71"].notna().to_numpy()
+stay = mo.PropensityModel("logistic").fit(people[[*features, "qsmk"]], here).predict(people[[*features, "qsmk"]])
 p = mo.PropensityModel("logistic").fit(known[features], quit).predict(known[features])
-widths = {f"epsilon = {width:g}": mo.overlap_report(p[quit], p[~quit], epsilon=width) for width in (0.1, 0.5)}
+report = {f"quitting, epsilon = {width:g}": mo.overlap_report(p[quit], p[~quit], epsilon=width) for width in (0.1, 0.5)}
+report["second visit, epsilon = 0.5"] = mo.overlap_report(stay[here], stay[~here], epsilon=0.5)
 balance = mo.balance_by_bin(known[features], quit, mo.odds_bins(p, 0.5))
 print(balance.round(2).T.to_string())
-pd.DataFrame(widths).round(3)
+pd.DataFrame(report).round(3)
 
 # %% [markdown]
 # "Smallest alpha" is the level below which every interval is infinite.
+# Nearly everybody came to the second visit, so that question is easy; the one about quitting needs bins that are not too narrow.
 # The differences of means between the groups, up to 0.28 standard deviations raw, shrink below 0.08 inside the bins.
 #
 # ## Your own table
