@@ -14,7 +14,7 @@ from ..exceptions import warn_infinite
 from ..intervals import IntervalUnion
 from ..quantiles import conformal_quantile, smallest_calibration_size
 from ..scores import AbsoluteScore, QuantileScore
-from ..split._quantile import _at_level
+from ..split import at_quantile_level
 from .base import Masked
 from .model import MaskedModel, check_outcome
 from .nested import closed_rank, covering_segments, unstarred_bounds
@@ -63,7 +63,7 @@ class MaskedRegressor(RegressorMixin, Masked):
             model = QuantileRegressor(alpha=0.0, solver="highs")
         if hasattr(model, "quantiles"):
             return [model.set_params(quantiles=(alpha / 2, 1 - alpha / 2))]
-        return [_at_level(model, level) for level in (alpha / 2, 1 - alpha / 2)]
+        return [at_quantile_level(model, level) for level in (alpha / 2, 1 - alpha / 2)]
 
     def fit(self, X, y):
         """Fit the imputer on the covariates, then the model on imputed rows.

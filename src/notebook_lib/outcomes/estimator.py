@@ -14,7 +14,7 @@ from sklearn.utils.validation import _num_samples, column_or_1d, validate_data
 from .._validation import check_alpha
 from ..exceptions import InfiniteSetWarning, warn_infinite
 from ..scores import AbsoluteScore, QuantileScore
-from ..split._quantile import _at_level
+from ..split import at_quantile_level
 from .bins import check_epsilon, odds_bins
 from .diagnostics import overlap_report
 from .partition import partition_test_points
@@ -210,7 +210,7 @@ class MissingOutcomeConformal(RegressorMixin, MetaEstimatorMixin, BaseEstimator)
                 model = QuantileRegressor(alpha=0.0)
             self.estimator_ = [
                 tuple(
-                    _at_level(model, tau).fit(rows, y[observed])
+                    at_quantile_level(model, tau).fit(rows, y[observed])
                     for tau in (level / 2, 1 - level / 2)
                 )
                 for level in levels

@@ -6,12 +6,13 @@ at least ``1 - alpha``.
 """
 
 from ._classification import SplitConformalClassifier
-from ._quantile import ConformalizedQuantileRegressor
+from ._quantile import ConformalizedQuantileRegressor, at_quantile_level
 from ._regression import SplitConformalRegressor, split_interval
 
 __all__ = [
     "ConformalizedQuantileRegressor",
     "SplitConformalClassifier",
     "SplitConformalRegressor",
+    "at_quantile_level",
     "split_interval",
 ]

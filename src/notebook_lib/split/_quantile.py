@@ -76,12 +76,12 @@ class ConformalizedQuantileRegressor(RegressorMixin, SplitConformal):
         model = self._template()
         self.estimators_ = [
             tuple(
-                _at_level(model, level).fit(X, y, **fit_params)
+                at_quantile_level(model, level).fit(X, y, **fit_params)
                 for level in (alpha / 2, 1 - alpha / 2)
             )
             for alpha in map(float, levels)
         ]
-        self.median_ = _at_level(model, 0.5).fit(X, y, **fit_params)
+        self.median_ = at_quantile_level(model, 0.5).fit(X, y, **fit_params)
         self._forget_calibration()
         return self
 
@@ -171,8 +171,27 @@ class ConformalizedQuantileRegressor(RegressorMixin, SplitConformal):
         return self.predict(X), intervals
 
 
-def _at_level(estimator, level):
-    """Clone of a quantile regressor set to one level."""
+def at_quantile_level(estimator, level):
+    """Clone of a quantile regressor, set to one level.
+
+    Parameters
+    ----------
+    estimator : scikit-learn regressor or pipeline
+        With one parameter for its level: ``quantile``, or ``alpha`` beside
+        ``loss="quantile"``.
+    level : float
+        Quantile level in (0, 1).
+
+    Returns
+    -------
+    estimator
+        Unfitted clone.
+
+    Raises
+    ------
+    ValueError
+        If there is no such parameter, or more than one.
+    """
     parameters = estimator.get_params()
     named = [key for key in parameters if key.split("__")[-1] == "quantile"]
     if not named:
