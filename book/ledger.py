@@ -47,6 +47,7 @@ totals = counts.loc["all"]
 glue("n_claims", int(totals["claims"]), display=False)
 glue("n_reproduced", int(totals["reproduced"]), display=False)
 glue("n_differs", int(totals["differs"]), display=False)
+glue("n_paper", claims.paper_scale(ledger), display=False)
 glue("n_open", int(totals["not attempted"]), display=False)
 
 # %% [markdown]
@@ -64,7 +65,8 @@ HTML(page.summary_html(claims.summary(ledger, by="kind")))
 # ## How to read the tables
 #
 # *Quick* is what the chapter computes live, in seconds, each time the book is built.
-# *Paper scale* comes from a stored study with the replicates of the document (`data/results`, with a manifest each).
+# *Paper scale* comes from a stored study (`data/results`, with a manifest each): {glue:text}`n_paper:d` claims have such a result.
+# *As quick* says that its numbers are those of the live run: an identity, which has no scale, or a check that ran only in the chapter.
 # A number in parentheses is a Monte-Carlo standard error.
 # *Published* is what the document prints.
 # Numbers are ours; each links to the cell that computed it.

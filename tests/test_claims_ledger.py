@@ -154,6 +154,26 @@ def test_page_shows_few_of_many_parts(tmp_path):
     assert "K=4" not in html
 
 
+def test_a_repeated_run_is_not_a_paper_scale_result(tmp_path):
+    write(
+        tmp_path,
+        "01_latent_class",
+        record("em-A1"),
+        record("em-A1", scale="paper"),
+        record("em-A2"),
+        record("em-A2", scale="paper", observed=0.901),
+        record("em-A3"),
+        record("em-A3", scale="paper", verdict="not attempted", why="slow"),
+        record("em-A4", part="one"),
+        record("em-A4", scale="paper", part="two"),
+    )
+    table = claims.ledger(tmp_path)
+    assert claims.paper_scale(table) == 2
+    shown = page.ledger_html(table[table["id"] == "em-A1"])
+    assert "<td>as quick</td>" in shown
+    assert "as quick" not in page.ledger_html(table[table["id"] == "em-A2"])
+
+
 def test_published_numbers_load():
     for chapter in ("02", "03_mask_conditional", "04", "05"):
         table = claims.load_published(chapter)

@@ -18,6 +18,7 @@ from notebook_lib.claims.ledger import (
     ledger,
     load_claims,
     load_published,
+    paper_scale,
     problems,
     summary,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "load_claims",
     "load_published",
     "not_attempted",
+    "paper_scale",
     "problems",
     "quantise",
     "show",

@@ -104,7 +104,8 @@ def ledger(folder: str | Path) -> pd.DataFrame:
     DataFrame
         One row per claim of ``data/claims.csv``, in its order: the columns of
         that file, ``verdict``, ``why``, and ``quick`` and ``paper``: lists of
-        record dicts (one each part), empty where there is none.
+        record dicts (one each part), empty where there is none. Those of
+        ``paper`` say in ``as_quick`` whether they repeat the live run.
     """
     claims = load_claims()
     found = collect(folder)
@@ -122,6 +123,9 @@ def _ledger_row(claim: dict, found: pd.DataFrame | None, written: bool) -> dict:
     row = dict(claim)
     for scale in SCALES:
         row[scale] = [r for r in records if r["scale"] == scale]
+    # One part may agree by chance (a count of 0); all of them do not.
+    repeats = all(_is_among(r, row["quick"]) for r in row["paper"])
+    row["paper"] = [r | {"as_quick": repeats} for r in row["paper"]]
     row["verdict"] = _overall(row["quick"], row["paper"])
     # The reasons of what decided; of a scale left out if the other decided.
     deciding = [r for r in records if r["verdict"] == row["verdict"] and r["why"]]
@@ -130,6 +134,34 @@ def _ledger_row(claim: dict, found: pd.DataFrame | None, written: bool) -> dict:
     if not records:
         row["why"] = "no verdict in the chapter" if written else "chapter not written"
     return row
+
+
+def _is_among(record: dict, others: list[dict]) -> bool:
+    """Whether a paper-scale record repeats one of the live run, digit for digit."""
+    same = ("part", "verdict", "observed", "expected", "n_values")
+    return any(all(record[k] == other[k] for k in same) for other in others)
+
+
+def paper_scale(table: pd.DataFrame) -> int:
+    """Count the claims with a paper-scale result of their own.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As returned by :func:`ledger`.
+
+    Returns
+    -------
+    int
+        Claims with a verdict from a stored study; one that repeats the live
+        run, or was not attempted, does not count.
+    """
+    own = table["paper"].map(
+        lambda records: any(
+            not r["as_quick"] and r["verdict"] != NOT_ATTEMPTED for r in records
+        )
+    )
+    return int(own.sum())
 
 
 def _overall(quick: list, paper: list) -> str:

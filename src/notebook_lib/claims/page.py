@@ -110,6 +110,8 @@ def link(record: dict) -> str:
 
 
 def _cell(records: list[dict]) -> str:
+    if records and all(record.get("as_quick") for record in records):
+        return "as quick"
     return _stack([_line(record) for record in records])
 
 
@@ -126,6 +128,8 @@ def _line(record: dict) -> str:
     if record["verdict"] == NOT_ATTEMPTED:
         return f'<a href="{link(record)}">not attempted</a>'
     part = f"{html.escape(record['part'])}: " if record["part"] else ""
+    if record.get("as_quick"):
+        return f"{part}as quick"
     if holds(record["observed"], record["expected"]):
         return f'{part}<a href="{link(record)}">holds</a>'
     observed = show(record["observed"]) + _error(record["mc_error"])
