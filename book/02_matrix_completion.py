@@ -79,6 +79,7 @@ warnings.simplefilter("ignore", matrix.SmallSampleWarning)
 rng, check = np.random.default_rng(seed), claims.check
 full = n_quick >= 12  # statistical criteria hold at the default size
 names = ["movielens-exact", "movielens", "uniform", "sparse", "slab", "genre"]
+names += ["uniform-mu", "sparse-s", "completion", "estimated", "degenerate", "max-weight"]
 seconds = sum(load(f"matrix-{name}")[1]["wall_seconds"] for name in names)
 glue("stored_minutes", f"{seconds / 60:.0f}", display=False)
 glue("reached", show.reached(*names), display=False)
