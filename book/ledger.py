@@ -66,6 +66,7 @@ HTML(page.summary_html(claims.summary(ledger, by="kind")))
 #
 # *Quick* is what the chapter computes live, in seconds, each time the book is built.
 # *Paper scale* comes from a stored study (`data/results`, with a manifest each): {glue:text}`n_paper:d` claims have such a result.
+# It may hold fewer replicates than the document's experiment; the last table of this page says how many each study has.
 # *As quick* says that its numbers are those of the live run: an identity, which has no scale, or a check that ran only in the chapter.
 # A number in parentheses is a Monte-Carlo standard error.
 # *Published* is what the document prints.

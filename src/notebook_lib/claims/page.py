@@ -189,6 +189,6 @@ def _bar(row: pd.Series) -> str:
         for verdict in VERDICTS
     )
     return (
-        '<span aria-hidden="true" style="display: flex; width: 9rem; height: .7rem; '
+        '<span aria-hidden="true" style="display: flex; width: 6rem; height: .7rem; '
         f'border-radius: .2rem; overflow: hidden">{parts}</span>'
     )
