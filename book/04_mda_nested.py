@@ -838,7 +838,7 @@ print("Nested*:", shorter, " Nested:", covariates.unstarred_bounds(lower, upper,
 # ```{solution-end}
 # ```
 
-# %% tags=["remove-cell"]
+# %% tags=["remove-input"]
 both("mdan-A3", bool((shorter == [2.5, 3]).all()), expected=True, part="exercise")
 glue("chain_exact", f"{covers['Exact, chain of masks']:.3f}", display=False)
 glue("n_sizes_linear", manifest_linear["n_replicates"], display=False)
