@@ -156,8 +156,8 @@ plt.show()
 # \begin{aligned}
 # \tau_{ik}&\propto\pi_k\,\mathcal N(S_i\mid m_k,\Sigma_k),\qquad \textstyle\sum_k\tau_{ik}=1,\\[4pt]
 # \pi_k&=\frac1n\sum_i\tau_{ik},\qquad
-# m_k=\frac{\sum_i\tau_{ik}S_i}{\sum_i\tau_{ik}},\qquad
-# \Sigma_k=\frac{\sum_i\tau_{ik}(S_i-m_k)(S_i-m_k)^\top}{\sum_i\tau_{ik}}+\lambda I .
+# m_k=\frac{\sum_i\tau_{ik}S_i}{\sum_i\tau_{ik}},\\[4pt]
+# \Sigma_k&=\frac{\sum_i\tau_{ik}(S_i-m_k)(S_i-m_k)^\top}{\sum_i\tau_{ik}}+\lambda I .
 # \end{aligned}
 # $$
 #
