@@ -62,9 +62,9 @@ lint: $(V)/.stamp ## ruff and the check of the pairs
 studies: $(V)/.stamp ## list the paper-scale studies (RUN=name to run one)
 	$(PYTHON) -m notebook_lib.studies $(if $(RUN),run $(RUN),list)
 
-bench: $(V)/.stamp ## the benchmarks, as ratios
-	@set -e; for script in $$(find benchmarks -name '*.py' | sort); do \
-	  echo "== $$script"; $(PYTHON) $$script; done
+bench: $(V)/.stamp ## the benchmarks, as ratios (BENCH=core for one)
+	@set -e; for name in $(if $(BENCH),$(BENCH),core covariates matrix outcomes); do \
+	  echo "== $$name"; $(PYTHON) -m benchmarks.$$name; done
 
 lock: $(V)/.stamp ## write requirements.lock from pyproject.toml (hashes, no addresses)
 	$(B)/uv pip compile -q --universal --generate-hashes --no-emit-index-url \
