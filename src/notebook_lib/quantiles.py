@@ -288,13 +288,22 @@ def _one_distribution(scores, weights, level, infinity, tol):
     order = np.argsort(scores)
     mass = np.cumsum(weights[order])
     total = (mass[-1] if len(mass) else 0.0) + infinity
-    at = np.searchsorted(mass, (level - tol) * total, side="left")
+    at = _search(mass, (level - tol) * total)
     answer = np.append(scores[order], np.inf)[at]
     if not mass.size or mass[-1] == 0:
         answer = np.where(total > 0, answer, np.inf)
     if (level <= 0).any():
         answer = np.where(level <= 0, -np.inf, answer)
     return float(answer) if answer.ndim == 0 else answer
+
+
+def _search(mass, wanted):
+    """``np.searchsorted(mass, wanted)`` for many values that lie close together."""
+    if wanted.ndim == 0 or not wanted.size:
+        return np.searchsorted(mass, wanted)
+    # One test point moves the level by little, so a short stretch holds them all.
+    first, last = np.searchsorted(mass, [wanted.min(), wanted.max()])
+    return first + np.searchsorted(mass[first:last], wanted)
 
 
 def _many_distributions(scores, weights, level, infinity, tol):
