@@ -92,7 +92,8 @@ def test_wall_time_adds_up_over_interruptions(tmp_path):
     (path, *_) = (tmp_path / study.name / study.key).glob("done-*.json")
     batch = json.loads(path.read_text())
     path.write_text(json.dumps(batch | {"seconds": 1000.0}))
-    assert run(study, tmp_path).attrs["run"]["wall_seconds"] > 1000
+    # Rounded to a tenth: what this run adds can vanish, what came before cannot.
+    assert run(study, tmp_path).attrs["run"]["wall_seconds"] >= 1000
 
 
 def test_finished_replicates_are_not_run_again(tmp_path):
