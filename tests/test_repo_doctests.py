@@ -4,6 +4,8 @@ import doctest
 import importlib
 import pkgutil
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import notebook_lib
@@ -16,7 +18,10 @@ MODULES = [
 
 
 def examples(name):
-    return doctest.testmod(importlib.import_module(name))
+    # Another test may have set the book's display: examples print the plain one.
+    plain = np.printoptions(precision=8, suppress=False, linewidth=75)
+    with plain, pd.option_context("display.precision", 6):
+        return doctest.testmod(importlib.import_module(name))
 
 
 @pytest.mark.parametrize("name", MODULES)
