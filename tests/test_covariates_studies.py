@@ -1,5 +1,7 @@
 """The studies of chapters 3 and 4, their theory checks, and the network."""
 
+import sys
+
 import numpy as np
 import pytest
 from test_covariates_nested import quiet_infinite
@@ -14,6 +16,7 @@ from notebook_lib.covariates import (
     QuantileNetwork,
     equicorrelated,
 )
+from notebook_lib.covariates.network import _dropout, _Parameters
 from notebook_lib.studies import (
     mask_conditional,
     mask_live,
@@ -195,15 +198,17 @@ def test_network_gradient_equals_finite_differences(quantiles):
     network.weights_ = [w.astype(float) for w in network.weights_]
     network.biases_ = [b.astype(float) + 0.1 for b in network.biases_]
     Z, target = (X - network.center_) / network.scale_, y[:, None]
-    gradient = network._step(Z, target, rng)[1]
-    for parameter, slope in zip(
-        [*network.weights_, *network.biases_], gradient, strict=True
-    ):
+    sizes = [3, 5, 5, 1 if quantiles is None else 2]
+    gates, gradient = np.ones((2, 30, 5)), _Parameters(sizes)
+    network._step(Z, target, gates.copy(), gradient)
+    slopes = [*gradient.weights, *gradient.biases]
+    parameters = [*network.weights_, *network.biases_]
+    for parameter, slope in zip(parameters, slopes, strict=True):
         index = np.unravel_index(rng.integers(parameter.size), parameter.shape)
         values = []
         for shift in (1e-5, -1e-5):
             parameter[index] += shift
-            values.append(network._step(Z, target, rng)[0])
+            values.append(network._step(Z, target, gates.copy(), _Parameters(sizes)))
             parameter[index] -= shift
         wanted = (values[0] - values[1]) / 2e-5
         assert slope[index] == pytest.approx(wanted, rel=1e-3, abs=1e-6)
@@ -219,3 +224,48 @@ def test_network_learns_orders_quantiles_and_repeats():
     assert (low <= high).all()
     again = QuantileNetwork(epochs=80).fit(X, y)
     np.testing.assert_array_equal(network.predict(X), again.predict(X))
+
+
+def test_dropout_keeps_the_stated_share_and_the_mean():
+    gates = _dropout((2, 1000, 64), 0.1, np.random.default_rng(7))
+    kept = (gates > 0).mean()
+    # 128 000 draws: four standard errors.
+    assert abs(kept - 0.9) < 4 * np.sqrt(0.09 / gates.size)
+    assert list(np.unique(gates)) == pytest.approx([0, 1 / 0.9], rel=1e-4)
+    assert (_dropout((2, 3, 5), 0, np.random.default_rng(0)) == 1).all()
+
+
+def test_network_sorts_crossed_quantiles_in_training():
+    network = QuantileNetwork((0.1, 0.5, 0.9))
+    raw = np.array([[2.0, 1.0, 3.0], [0.0, 1.0, 2.0]], np.float32)
+    target = np.array([[1.5], [0.5]], np.float32)
+    loss, back = network._loss(raw, target)
+    error = target - np.sort(raw, axis=1)
+    tau = np.array([0.1, 0.5, 0.9])
+    assert loss == pytest.approx(np.maximum(tau * error, (tau - 1) * error).mean())
+    np.testing.assert_allclose(back[0] * 6, [0.5, -0.1, 0.1], atol=1e-6)
+
+
+@pytest.mark.parametrize("quantiles", [(0.1, 0.9), None])
+def test_torch_makes_the_same_steps(quantiles):
+    pytest.importorskip("torch", reason="the extra `paper` is not installed")
+    rng = np.random.default_rng(8)
+    X = rng.normal(size=(60, 3))
+    y = X[:, 0] + rng.normal(size=60)
+    ours, theirs = (
+        QuantileNetwork(quantiles, epochs=100, backend=backend).fit(X, y)
+        for backend in ("numpy", "torch")
+    )
+    np.testing.assert_allclose(ours.loss_, theirs.loss_, rtol=1e-4)
+    np.testing.assert_allclose(ours.predict(X), theirs.predict(X), rtol=1e-2, atol=1e-3)
+
+
+def test_network_names_the_backends_it_knows():
+    with pytest.raises(ValueError, match="backend must be 'numpy' or 'torch'"):
+        QuantileNetwork(backend="jax").fit(np.eye(4), np.arange(4.0))
+
+
+def test_network_without_torch_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ImportError, match=r"notebook-lib\[paper\]"):
+        QuantileNetwork(backend="torch").fit(np.eye(4), np.arange(4.0))

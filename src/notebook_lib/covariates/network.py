@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, check_random_state
 
 from .._validation import check_1d, check_2d, check_same_length
+from ._torch import TorchTraining
 
 __all__ = ["QuantileNetwork"]
 
@@ -29,6 +30,9 @@ class QuantileNetwork(RegressorMixin, BaseEstimator):
         Full-batch steps; no early stopping.
     random_state : int or RandomState
         Seed of weights and dropout.
+    backend : {"numpy", "torch"}
+        What trains it. The two make the same steps from the same weights and the same
+        dropout, up to rounding; ``torch`` needs the extra ``paper``.
 
     Attributes
     ----------
@@ -39,7 +43,7 @@ class QuantileNetwork(RegressorMixin, BaseEstimator):
     -----
     Inputs are standardised, the outcome is not; weights start orthogonal, biases at
     zero; several quantiles come sorted, in training too, so they never cross. Single
-    precision. About 5 s for 500 rows and 2000 epochs.
+    precision. A second or two for 500 rows and 2000 epochs.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class QuantileNetwork(RegressorMixin, BaseEstimator):
         learning_rate=5e-4,
         epochs=2000,
         random_state=0,
+        backend="numpy",
     ):
         self.quantiles = quantiles
         self.hidden = hidden
@@ -58,6 +63,7 @@ class QuantileNetwork(RegressorMixin, BaseEstimator):
         self.learning_rate = learning_rate
         self.epochs = epochs
         self.random_state = random_state
+        self.backend = backend
 
     def fit(self, X, y):
         """Train the network.
@@ -73,7 +79,18 @@ class QuantileNetwork(RegressorMixin, BaseEstimator):
         -------
         QuantileNetwork
             Itself.
+
+        Raises
+        ------
+        ValueError
+            If `backend` is neither "numpy" nor "torch".
+        ImportError
+            If PyTorch is asked for and not installed.
         """
+        if self.backend not in ("numpy", "torch"):
+            raise ValueError(
+                f"backend must be 'numpy' or 'torch', not {self.backend!r}"
+            )
         X, y = check_2d(X, "X"), check_1d(y, "y")
         check_same_length(X=X, y=y)
         seed = check_random_state(self.random_state).randint(2**31)
@@ -86,46 +103,71 @@ class QuantileNetwork(RegressorMixin, BaseEstimator):
         target = y.astype(np.float32)[:, None]
         n_out = 1 if self.quantiles is None else len(self.quantiles)
         sizes = [Z.shape[1], self.hidden, self.hidden, n_out]
-        self.weights_ = [_orthogonal(a, b, rng) for a, b in pairwise(sizes)]
-        self.biases_ = [np.zeros(size, np.float32) for size in sizes[1:]]
-        adam = _Adam([*self.weights_, *self.biases_], self.learning_rate)
+        parameters = _Parameters(sizes)
+        self.weights_, self.biases_ = parameters.weights, parameters.biases
+        for weight in self.weights_:
+            weight[:] = _orthogonal(*weight.shape, rng)
+        training = self._training(parameters, _Parameters(sizes))
         self.loss_ = np.empty(self.epochs)
         for epoch in range(self.epochs):
-            self.loss_[epoch], gradient = self._step(Z, target, rng)
-            adam.update(gradient)
+            gates = _dropout((2, len(Z), self.hidden), self.dropout, rng)
+            self.loss_[epoch] = training(Z, target, gates)
         return self
 
-    def _step(self, Z, target, rng):
-        """Loss and gradients of one full-batch pass with fresh dropout."""
-        keep = np.float32(1 - self.dropout)
-        layers, gates, value = [Z], [], Z
-        for weight, bias in zip(self.weights_[:2], self.biases_[:2], strict=True):
-            value = value @ weight + bias
-            gate = (value > 0) & (rng.random(value.shape, np.float32) < keep)
-            gates.append(gate / keep)
-            value = value * gates[-1]
+    def _training(self, parameters, gradient):
+        """The function that makes one step of Adam and returns the loss before it."""
+        if self.backend == "torch":
+            return TorchTraining(parameters, self.quantiles, self.learning_rate).epoch
+        adam = _Adam(parameters.flat, self.learning_rate)
+
+        def epoch(Z, target, gates):
+            loss = self._step(Z, target, gates, gradient)
+            adam.update(gradient.flat)
+            return loss
+
+        return epoch
+
+    def _step(self, Z, target, gates, gradient):
+        """Loss of one full-batch pass; its gradient is written into `gradient`.
+
+        `gates` holds 0 for dropped units and 1 / (share kept) for the others; the
+        pass multiplies it by the slope of the rectifier.
+        """
+        layers, value = [Z], Z
+        hidden = zip(self.weights_[:2], self.biases_[:2], gates, strict=True)
+        for weight, bias, gate in hidden:
+            value = value @ weight
+            value += bias
+            gate *= value > 0
+            value *= gate
             layers.append(value)
         raw = value @ self.weights_[2] + self.biases_[2]
         loss, back = self._loss(raw, target)
-        weights, biases = [None] * 3, [None] * 3
         for layer in (2, 1, 0):
-            weights[layer] = layers[layer].T @ back
-            biases[layer] = back.sum(axis=0)
+            np.matmul(layers[layer].T, back, out=gradient.weights[layer])
+            np.sum(back, axis=0, out=gradient.biases[layer])
             if layer:
-                back = back @ self.weights_[layer].T * gates[layer - 1]
-        return loss, [*weights, *biases]
+                back = back @ self.weights_[layer].T
+                back *= gates[layer - 1]
+        return loss
 
     def _loss(self, raw, target):
         if self.quantiles is None:
             error = raw - target
             return float((error**2).mean()), 2 * error / error.size
-        order = np.argsort(raw, axis=1, kind="stable")
-        error = target - np.take_along_axis(raw, order, axis=1)
         tau = np.sort(np.asarray(self.quantiles, np.float32))
-        slope = np.where(error > 0, -tau, 1 - tau).astype(np.float32) / error.size
+        # Sorting is the identity in most passes, and costs as much as a layer.
+        crossed = (raw[:, 1:] < raw[:, :-1]).any()
+        order = np.argsort(raw, axis=1, kind="stable") if crossed else None
+        error = target - (np.take_along_axis(raw, order, axis=1) if crossed else raw)
+        above = error > 0
+        loss = float((error * (tau - ~above)).mean())
+        slope = (~above - tau) / np.float32(error.size)
+        if not crossed:
+            return loss, slope
         back = np.empty_like(raw)
         np.put_along_axis(back, order, slope, axis=1)
-        return float(np.maximum(tau * error, (tau - 1) * error).mean()), back
+        return loss, back
 
     def predict(self, X):
         """Predicted means, shape (n,), or quantiles in increasing order, (n, q)."""
@@ -146,21 +188,45 @@ def _orthogonal(rows, columns, rng):
     return np.ascontiguousarray(q if rows >= columns else q.T).astype(np.float32)
 
 
+def _dropout(shape, share, rng):
+    """Gates of dropped units: 0 or 1 / (share kept); 16 random bits decide each."""
+    if share == 0:
+        return np.ones(shape, np.float32)
+    size = int(np.prod(shape))
+    words = rng.integers(0, 2**64, -(-size // 4), dtype=np.uint64)
+    threshold = round((1 - share) * 2**16)
+    bits = words.view(np.uint16)[:size].reshape(shape)
+    return (bits < threshold) * np.float32(2**16 / threshold)
+
+
+class _Parameters:
+    """Weights and biases of all layers as views of one flat vector."""
+
+    def __init__(self, sizes):
+        shapes = [*pairwise(sizes), *((size,) for size in sizes[1:])]
+        counts = [int(np.prod(shape)) for shape in shapes]
+        self.flat = np.zeros(sum(counts), np.float32)
+        parts = np.split(self.flat, np.cumsum(counts)[:-1])
+        views = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+        self.weights, self.biases = views[: len(sizes) - 1], views[len(sizes) - 1 :]
+
+
 class _Adam:
-    """Adam with its usual constants, updating arrays in place."""
+    """Adam with its usual constants, updating one vector in place."""
 
     def __init__(self, parameters, rate):
         self.parameters, self.rate, self.time = parameters, rate, 0
-        self.first = [np.zeros_like(p) for p in parameters]
-        self.second = [np.zeros_like(p) for p in parameters]
+        self.first = np.zeros_like(parameters)
+        self.second = np.zeros_like(parameters)
 
     def update(self, gradient):
         self.time += 1
         rate = self.rate * np.sqrt(1 - 0.999**self.time) / (1 - 0.9**self.time)
         epsilon = 1e-8 * np.sqrt(1 - 0.999**self.time)
-        for p, g, m, v in zip(
-            self.parameters, gradient, self.first, self.second, strict=True
-        ):
-            m += np.float32(0.1) * (g - m)
-            v += np.float32(0.001) * (g * g - v)
-            p -= np.float32(rate) * m / (np.sqrt(v) + np.float32(epsilon))
+        self.first += np.float32(0.1) * (gradient - self.first)
+        self.second += np.float32(0.001) * (gradient * gradient - self.second)
+        step = np.sqrt(self.second)
+        step += np.float32(epsilon)
+        np.divide(self.first, step, out=step)
+        step *= np.float32(rate)
+        self.parameters -= step
