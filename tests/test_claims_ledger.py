@@ -208,3 +208,49 @@ def test_committed_ledger_shows_the_committed_chapters():
         line = re.search(rf'<tr id="ledger-{re.escape(row["id"])}">(.*?)</tr>', shown)
         assert line, row["id"]
         assert f">{row['verdict']}<" in line[1], row["id"]
+
+
+def test_a_record_without_scale_fills_both_columns(tmp_path):
+    write(
+        tmp_path,
+        "01_latent_class",
+        record("em-A1", scale="any"),
+        record("em-A2", scale="any", part="published"),
+        record("em-A2", scale="paper", observed=0.91),
+    )
+    table = claims.ledger(tmp_path).set_index("id")
+    assert table.loc["em-A1", "verdict"] == "reproduced"
+    assert [r["as_quick"] for r in table.loc["em-A1", "paper"]] == [True]
+    assert [r["as_quick"] for r in table.loc["em-A2", "paper"]] == [False, True]
+    assert claims.paper_scale(table) == 1
+    assert "any scale" not in page.ledger_html(claims.ledger(tmp_path))
+
+
+FOLDED = """
+from notebook_lib import claims
+with claims.fold("Ranks & weights"):
+    claims.check("em-A1", 0.9, expected=0.9)
+    claims.differs("em-A2", 1.0, 2.0, why="another constant")
+    claims.check("em-A3", True, scale="any")
+"""
+
+
+def test_folded_verdicts_reach_the_ledger_and_a_miss_stays_in_sight(tmp_path):
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(FOLDED)])
+    nbclient.NotebookClient(notebook, timeout=120).execute()
+    first, second = notebook.cells[0].outputs
+    assert "claim-differs" in first["data"]["text/html"]
+    shown = second["data"]["text/html"]
+    assert shown.startswith('<details class="claims"><summary>Ranks &amp; weights')
+    assert "2 reproduced" in shown
+    assert "any scale" not in shown
+    assert 'id="claim-em-A1-quick"' in shown
+    nbformat.write(notebook, tmp_path / "01_latent_class.ipynb")
+    found = claims.collect(tmp_path).set_index("id")
+    assert found["verdict"].to_dict() == {
+        "em-A1": "reproduced",
+        "em-A2": "differs",
+        "em-A3": "reproduced",
+    }

@@ -12,6 +12,7 @@ zero, so that two machines write the same bytes; a failure shows them in full.
 
 from notebook_lib.claims.calls import check, differs, not_attempted
 from notebook_lib.claims.criteria import ClaimFailed
+from notebook_lib.claims.fold import fold
 from notebook_lib.claims.ledger import (
     collect,
     combine,
@@ -23,6 +24,7 @@ from notebook_lib.claims.ledger import (
     summary,
 )
 from notebook_lib.claims.record import (
+    ANY,
     DIFFERS,
     MIME,
     NOT_ATTEMPTED,
@@ -35,6 +37,7 @@ from notebook_lib.claims.record import (
 )
 
 __all__ = [
+    "ANY",
     "DIFFERS",
     "MIME",
     "NOT_ATTEMPTED",
@@ -47,6 +50,7 @@ __all__ = [
     "collect",
     "combine",
     "differs",
+    "fold",
     "ledger",
     "load_claims",
     "load_published",

@@ -13,6 +13,7 @@ from notebook_lib import _checkout
 from notebook_lib.claims.criteria import ClaimFailed, agree, is_numeric, judge
 from notebook_lib.claims.display import emit
 from notebook_lib.claims.record import (
+    ANY,
     DIFFERS,
     NOT_ATTEMPTED,
     REPRODUCED,
@@ -57,8 +58,9 @@ def check(
         The criterion; arrays broadcast against ``observed``.
     z : float
         How many Monte-Carlo errors are allowed.
-    scale : {"quick", "paper"}
-        Live in the chapter, or read from a stored paper-scale study.
+    scale : {"quick", "paper", "any"}
+        Live in the chapter; read from a stored paper-scale study; or without a
+        scale: an identity, a closed form, a check on printed numbers.
     published, published_error : number
         The document's value and its Monte-Carlo error.
     part : str
@@ -224,8 +226,8 @@ def not_attempted(
 
 
 def _check_call(id: str, scale: str) -> None:
-    if scale not in SCALES:
-        raise ValueError(f"scale must be one of {SCALES}, not {scale!r}")
+    if scale not in (*SCALES, ANY):
+        raise ValueError(f"scale must be one of {(*SCALES, ANY)}, not {scale!r}")
     known = _known_ids()
     if known and id not in known:
         near = difflib.get_close_matches(id, known, 1)

@@ -6,23 +6,39 @@ import html
 import numbers
 from dataclasses import asdict
 
-from notebook_lib.claims.record import MIME, Record, show
+from notebook_lib.claims.record import ANY, DIFFERS, MIME, Record, show
+
+#: Where a surrounding :func:`notebook_lib.claims.fold` gathers verdicts.
+held: list[Record] | None = None
 
 
 def emit(record: Record) -> Record:
     """Display the record once, in a notebook; print it elsewhere."""
-    if _in_notebook():
-        from IPython.display import display
-
-        bundle = {
-            MIME: {**asdict(record), "anchor": record.anchor},
-            "text/html": _html(record),
-            "text/plain": _plain(record),
-        }
-        display(bundle, raw=True)
-    else:
+    if not _in_notebook():
         print(_plain(record))
+    elif held is not None and record.verdict != DIFFERS:
+        held.append(record)
+    else:
+        show_bundle(
+            {
+                MIME: as_dict(record),
+                "text/html": _html(record),
+                "text/plain": _plain(record),
+            }
+        )
     return _Quiet(**asdict(record))
+
+
+def as_dict(record: Record) -> dict:
+    """The fields of a record with its anchor, as the notebook stores them."""
+    return {**asdict(record), "anchor": record.anchor}
+
+
+def show_bundle(bundle: dict) -> None:
+    """Display one output in several forms."""
+    from IPython.display import display
+
+    display(bundle, raw=True)
 
 
 class _Quiet(Record):
@@ -73,9 +89,13 @@ def _positive(value) -> bool:
 
 def _plain(record: Record) -> str:
     part = f" ({record.part})" if record.part else ""
-    head = f"claim {record.id}{part}, {record.scale} scale: {record.verdict}"
+    head = f"claim {record.id}{part}{_scale(record, ', ')}: {record.verdict}"
     said = _numbers(record) + [w for w in (record.why, record.note) if w]
     return head + ("; " + "; ".join(said) if said else "")
+
+
+def _scale(record: Record, before: str = "") -> str:
+    return "" if record.scale == ANY else f"{before}{record.scale} scale"
 
 
 def _html(record: Record) -> str:
@@ -85,7 +105,7 @@ def _html(record: Record) -> str:
     return (
         f'<div class="claim claim-{kind}" id="{record.anchor}">'
         f'<span class="claim-id">{html.escape(record.id)}</span>{part} '
-        f'<span class="claim-scale">{record.scale} scale</span> '
+        f'<span class="claim-scale">{_scale(record)}</span> '
         f'<span class="claim-verdict">{record.verdict}</span> '
         f'<span class="claim-numbers">{html.escape("; ".join(said))}</span></div>'
     )

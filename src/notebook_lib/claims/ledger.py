@@ -9,6 +9,7 @@ import pandas as pd
 
 from notebook_lib import _checkout
 from notebook_lib.claims.record import (
+    ANY,
     DIFFERS,
     MIME,
     NOT_ATTEMPTED,
@@ -66,9 +67,10 @@ def collect(folder: str | Path) -> pd.DataFrame:
         notebook = json.loads(path.read_text(encoding="utf-8"))
         for position, cell in enumerate(notebook["cells"]):
             for output in cell.get("outputs", []):
-                record = output.get("data", {}).get(MIME)
-                if record is not None:
-                    rows.append({**record, "page": path.stem, "cell": position})
+                found = output.get("data", {}).get(MIME)
+                if found is not None:
+                    where = {"page": path.stem, "cell": position}
+                    rows += [r | where for r in found.get("records", [found])]
     names = [*Record.__dataclass_fields__, "anchor", "page", "cell"]
     return pd.DataFrame(rows, columns=names)
 
@@ -121,11 +123,14 @@ def ledger(folder: str | Path) -> pd.DataFrame:
 def _ledger_row(claim: dict, found: pd.DataFrame | None, written: bool) -> dict:
     records = [] if found is None else found.to_dict("records")
     row = dict(claim)
-    for scale in SCALES:
-        row[scale] = [r for r in records if r["scale"] == scale]
+    quick, paper, same = (
+        [r for r in records if r["scale"] == scale] for scale in (*SCALES, ANY)
+    )
     # One part may agree by chance (a count of 0); all of them do not.
-    repeats = all(_is_among(r, row["quick"]) for r in row["paper"])
-    row["paper"] = [r | {"as_quick": repeats} for r in row["paper"]]
+    repeats = all(_is_among(r, quick) for r in paper)
+    row["quick"] = quick + same
+    row["paper"] = [r | {"as_quick": repeats} for r in paper]
+    row["paper"] += [r | {"as_quick": True} for r in same]
     row["verdict"] = _overall(row["quick"], row["paper"])
     # The reasons of what decided; of a scale left out if the other decided.
     deciding = [r for r in records if r["verdict"] == row["verdict"] and r["why"]]

@@ -13,6 +13,8 @@ MIME = "application/vnd.notebook-lib.claim+json"
 REPRODUCED, DIFFERS, NOT_ATTEMPTED = "reproduced", "differs", "not attempted"
 VERDICTS = (REPRODUCED, DIFFERS, NOT_ATTEMPTED)
 SCALES = ("quick", "paper")
+#: The scale of an identity or of a check on printed numbers: it has none.
+ANY = "any"
 SIGNIFICANT_DIGITS = 6
 NEGLIGIBLE = 1e-9
 
@@ -24,7 +26,8 @@ class Record:
     Parameters
     ----------
     id, part, scale : str
-        The claim, the part of it ("" if whole), ``quick`` or ``paper``.
+        The claim, the part of it ("" if whole), ``quick``, ``paper``, or ``any`` for
+        what has no scale.
     verdict : str
         ``reproduced``, ``differs`` or ``not attempted``.
     observed : number, bool, str or None
