@@ -59,8 +59,10 @@ lint: $(V)/.stamp ## ruff and the check of the pairs
 	$(B)/ruff check .
 	$(BOOK) check
 
-studies: $(V)/.stamp ## list the paper-scale studies (RUN=name to run one)
-	$(PYTHON) -m notebook_lib.studies $(if $(RUN),run $(RUN),list)
+studies: $(V)/.stamp ## run each study that is due (LIST=1, RUN=name, VERIFY=name, JOBS=2)
+	$(PYTHON) -m notebook_lib.studies $(if $(LIST),list,$(if $(VERIFY),verify $(VERIFY),\
+	  run $(or $(RUN),--due)) $(if $(JOBS),--jobs $(JOBS)) \
+	  $(if $(DASK),--scheduler $(DASK)))
 
 bench: $(V)/.stamp ## the benchmarks, as ratios (BENCH=core for one)
 	@set -e; for name in $(if $(BENCH),$(BENCH),core covariates matrix outcomes); do \

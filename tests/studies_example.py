@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -28,6 +29,11 @@ def slow(scenario: dict, rng: np.random.Generator) -> list[dict]:
     """Slow enough to be killed in the middle."""
     time.sleep(0.01)
     return replicate(scenario, rng)
+
+
+def pid(scenario: dict, rng: np.random.Generator) -> list[dict]:
+    """Tell which process did it."""
+    return [{"pid": os.getpid()}]
 
 
 def make(function=replicate, **changes) -> studies.Study:

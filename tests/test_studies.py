@@ -19,7 +19,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notebook_lib import studies
-from notebook_lib.studies import __main__ as command
 from notebook_lib.studies.checkpoint import Checkpoints
 from notebook_lib.studies.runner import clock
 from notebook_lib.studies.store import to_csv
@@ -298,8 +297,6 @@ def test_dask_without_the_extra_is_said(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ImportError, match=r"notebook-lib\[cluster\]"):
         run(example.make(), tmp_path, backend="dask")
-    with pytest.raises(ImportError, match=r"notebook-lib\[cluster\]"):
-        command._client(None, "dask")
 
 
 def test_scenarios_from_a_frame():
@@ -438,67 +435,6 @@ def test_a_large_result_is_refused(tmp_path):
     frame = pd.DataFrame({"x": np.arange(1_000_000)})
     with pytest.raises(ValueError, match=r"6\.9 MB.*aggregate"):
         studies.save(example.make(), frame, folder=tmp_path)
-
-
-# -------------------------------------------------------- registry and command
-
-
-@pytest.fixture
-def registry(monkeypatch):
-    monkeypatch.setattr(studies, "REGISTRY", {})
-    return studies.register(example.make(description="A toy."))
-
-
-def test_find_suggests(registry):
-    assert studies.find("example") is registry
-    with pytest.raises(ValueError, match="did you mean example"):
-        studies.find("exmple")
-
-
-def test_two_studies_of_one_name(registry):
-    studies.register(example.make())
-    with pytest.raises(ValueError, match="two studies are named"):
-        studies.register(example.make(seed=9))
-
-
-def test_command_runs_and_stores(registry, tmp_path, capsys):
-    options = ["--replicates", "3", "--output", str(tmp_path / "out")]
-    options += ["--checkpoints", str(tmp_path / "checkpoints")]
-    assert command.main(["run", "example", *options]) == 0
-    assert "failed replicates" in capsys.readouterr().out
-    back, manifest = studies.load("example", folder=tmp_path / "out")
-    assert manifest["n_replicates"] == 3
-    assert back["replicate"].nunique() == 3
-    assert not list((tmp_path / "checkpoints").rglob("*.json"))
-
-
-def test_command_lists(registry, capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(studies, "discover", lambda: studies.REGISTRY)
-    monkeypatch.setattr(command, "results_folder", lambda: tmp_path)
-    assert command.main(["list"]) == 0
-    assert "4 scenarios x 10         not run" in capsys.readouterr().out
-    frame = run(registry, tmp_path)
-    studies.save(registry, frame, folder=tmp_path)
-    assert command._state(registry).count("-") == 2
-    assert command._state(example.make(version="2")).endswith(", code since")
-
-
-def test_command_chooses(registry, tmp_path, monkeypatch):
-    other = studies.register(example.make(name="other"))
-    monkeypatch.setattr(studies, "discover", lambda: studies.REGISTRY)
-    (tmp_path / "example.csv").touch()
-    choose = command._parser().parse_args
-    at = ["--output", str(tmp_path)]
-    assert command._chosen(choose(["run", "other", "other"])) == [other]
-    assert command._chosen(choose(["run", "--all", *at])) == [registry, other]
-    assert command._chosen(choose(["run", "--missing", *at])) == [other]
-    with pytest.raises(ValueError, match="name a study"):
-        command._chosen(choose(["run"]))
-
-
-def test_command_says_what_is_wrong(registry, capsys):
-    assert command.main(["run", "exmple"]) == 2
-    assert "did you mean example" in capsys.readouterr().err
 
 
 def test_stored_results_are_whole_and_belong_to_studies():

@@ -9,8 +9,10 @@ import time
 import pandas as pd
 import pytest
 import studies_example as example
+from studies_example import pid
 
 from notebook_lib import studies
+from notebook_lib.studies import __main__ as command
 
 distributed = pytest.importorskip(
     "distributed", reason="the extra 'cluster' is not installed"
@@ -61,8 +63,27 @@ def test_a_worker_killed_in_the_middle_changes_nothing(client, tmp_path):
         study, backend="dask", batch=2, progress=False, checkpoint_dir=tmp_path / "b"
     )
     killer.join()
-    pd.testing.assert_frame_equal(spread, plain)
     assert killed == [signal.SIGKILL]
+    pd.testing.assert_frame_equal(spread, plain)
+    for name, frame in (("a", plain), ("b", spread)):
+        studies.save(fast, frame, folder=tmp_path / name)
+    one, two = (tmp_path / name / "example.csv" for name in "ab")
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_command_runs_on_a_cluster(client, tmp_path, monkeypatch):
+    """`make studies DASK=address` hands the replicates to the cluster's processes."""
+    monkeypatch.setattr(studies, "REGISTRY", {})
+    monkeypatch.setattr(studies, "discover", lambda: studies.REGISTRY)
+    studies.register(example.make(pid))
+    folders = ["--output", str(tmp_path), "--checkpoints", str(tmp_path / "c")]
+    address = client.scheduler.address
+    assert command.main(["run", "example", "--scheduler", address, *folders]) == 0
+    frame, manifest = studies.load("example", folder=tmp_path)
+    assert manifest["backend"] == "dask"
+    workers = set(client.run(os.getpid).values())
+    assert set(frame["pid"]) <= workers
+    assert os.getpid() not in set(frame["pid"])
 
 
 killed = []

@@ -9,7 +9,8 @@ Every module of this package may define studies: each module-level
 :class:`Study` is found by :func:`find`, and on the command line::
 
     python -m notebook_lib.studies list
-    python -m notebook_lib.studies run NAME --jobs 2
+    python -m notebook_lib.studies run --due --jobs 2
+    python -m notebook_lib.studies verify NAME
 """
 
 from __future__ import annotations
@@ -19,23 +20,29 @@ import importlib
 import pkgutil
 
 from notebook_lib.studies.checkpoint import clear_checkpoints
+from notebook_lib.studies.compare import verify
+from notebook_lib.studies.plan import State, history, state
 from notebook_lib.studies.runner import run
 from notebook_lib.studies.store import aggregate, load, save, stored
 from notebook_lib.studies.study import Study, grid
 
 __all__ = [
     "REGISTRY",
+    "State",
     "Study",
     "aggregate",
     "clear_checkpoints",
     "discover",
     "find",
     "grid",
+    "history",
     "load",
     "register",
     "run",
     "save",
+    "state",
     "stored",
+    "verify",
 ]
 
 #: The known studies by name; filled by :func:`register` and :func:`discover`.

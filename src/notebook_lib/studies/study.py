@@ -21,9 +21,8 @@ RESERVED = ("scenario", "replicate", "error")
 
 _LIBRARY = __name__.partition(".")[0]
 #: Running and storing a study does not change its numbers.
-_MACHINERY = {f"{_LIBRARY}.studies"} | {
-    f"{_LIBRARY}.studies.{name}" for name in ("study", "runner", "store", "checkpoint")
-}
+_PARTS = ("study", "runner", "store", "checkpoint", "plan", "compare")
+_MACHINERY = {f"{_LIBRARY}.studies"} | {f"{_LIBRARY}.studies.{p}" for p in _PARTS}
 
 Replicate = Callable[[dict, np.random.Generator], "list[dict]"]
 
