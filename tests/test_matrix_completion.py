@@ -121,7 +121,7 @@ def test_verbose_fits_report_on_standard_error(low_rank, capsys):
     M, seen = low_rank
     ALS(2, max_sweeps=3, verbose=True).fit(M, seen)
     captured = capsys.readouterr()
-    assert "ALS 3/3" in captured.err
+    assert "ALS [########################] 3/3" in captured.err
     assert captured.out == ""
     ALS(2, max_sweeps=3).fit(M, seen)
     assert capsys.readouterr().err == ""

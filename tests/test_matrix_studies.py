@@ -6,32 +6,38 @@ import pytest
 
 from notebook_lib.studies import matrix_completion as studies
 from notebook_lib.studies import matrix_live as show
+from notebook_lib.studies import matrix_robustness as robust
 from notebook_lib.studies import matrix_theory as theory
+from notebook_lib.studies import matrix_trial as trial
 
 TINY = [
     (studies.replicate_uniform, {"mu": 9, "K": 2, "rank": 2, "sweeps": 2}, 3),
     (studies.replicate_sparse, {"s": 0.2, "K": 2, "sweeps": 2, "size": 60}, 4),
-    (studies.replicate_slab, {"delta": 0.2, "K": 2, "sweeps": 2}, 2),
+    (robust.replicate_slab, {"delta": 0.2, "K": 2, "sweeps": 2}, 2),
     (
-        studies.replicate_completion,
-        {"sampling": "sparse", "completion": "ALS", "K": 2, "size": 60},
+        robust.replicate_completion,
+        {"s": 0.14, "completion": "ALS", "K": 2, "size": 60},
         3,
     ),
     (
-        studies.replicate_estimated,
-        {"s": 0.2, "K": 2, "rho": 2, "nu": 1.0, "size": 40},
-        2,
+        robust.replicate_estimated,
+        {"s": 0.2, "K": 2, "nu": 1.0, "size": 40},
+        6,
     ),
     (studies.replicate_theorem, {"matrix_seed": 1}, 4),
     (show.replicate_default_ratings, {"rank": 2, "K": 2, "data_seed": 1}, 3),
 ]
 
 
+def _key(row):
+    return row["method"], row.get("rho")
+
+
 @pytest.mark.parametrize(("replicate", "scenario", "n_rows"), TINY)
 def test_replicates_return_tidy_rows_that_follow_the_seed(replicate, scenario, n_rows):
     first, again = (replicate(scenario, np.random.default_rng(5)) for _ in range(2))
     assert first == again
-    assert len(first) == n_rows == len({row["method"] for row in first})
+    assert len(first) == n_rows == len({_key(row) for row in first})
     for row in first:
         assert 0 <= row["coverage"] <= 1
         if "width" in row:
@@ -55,7 +61,7 @@ def test_summary_counts_replicates_and_keeps_scenarios():
             "error": ["", "", ""],
         }
     )
-    table = studies.summarise(frame)
+    table = trial.summarise(frame)
     assert table["n"].tolist() == [2, 1]
     np.testing.assert_allclose(table["mean"], 0.9)
     np.testing.assert_allclose(table["mc_error"].iloc[0], 0.1)

@@ -7,6 +7,7 @@ one column is an integer array (K, 2) of ``(row, column)`` pairs.
 """
 
 from ._checks import SmallSampleWarning
+from .baselines import bonferroni, individual_thresholds, unadjusted
 from .completion import ALS, SVT, ColumnMean, NuclearNorm, SoftImpute, completed
 from .conditional import (
     WorstSlab,
@@ -21,7 +22,7 @@ from .observation import (
     consistent_weights,
     project_nuclear,
 )
-from .rules import HyperCube, HyperRectangle, HyperSphere
+from .rules import HyperCube, HyperRectangle, HyperSphere, clip_to_range
 from .sampling import (
     StructuredSplit,
     default_calibration_size,
@@ -33,12 +34,8 @@ from .sampling import (
 from .scmc import (
     Calibration,
     GroupRegions,
-    bonferroni,
     calibrate,
-    clip_to_range,
-    individual_thresholds,
     scmc,
-    unadjusted,
 )
 from .simulate import (
     Ratings,

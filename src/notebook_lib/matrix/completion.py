@@ -5,7 +5,6 @@ the full matrix will do. A column or row without training cells is predicted as 
 the methods here, as in the paper; the conformal regions stay valid.
 """
 
-import sys
 import warnings
 
 import numpy as np
@@ -15,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._validation import check_rng
 from ..exceptions import NotConvergedWarning
 from ._checks import SmallSampleWarning, check_mask, check_matrix, check_size
+from ._progress import Progress
 
 __all__ = ["ALS", "SVT", "ColumnMean", "NuclearNorm", "SoftImpute", "completed"]
 
@@ -87,11 +87,8 @@ class _Completion(BaseEstimator):
         check_is_fitted(self, "completed_")
         return self.completed_
 
-    def _report(self, step, last, value):
-        if self.verbose:
-            end = "\n" if step == last else "\r"
-            name = type(self).__name__
-            print(f"{name} {step}/{last}: {value:.3g}", end=end, file=sys.stderr)
+    def _progress(self, total):
+        return Progress(type(self).__name__, total, self.verbose)
 
 
 def _warn_empty(observed):
@@ -131,10 +128,14 @@ class ALS(_Completion):
     tol : float
         Stop when the completed matrix moves by less than ``tol * n_rows * n_cols`` in
         Frobenius norm; 0 runs all the sweeps and skips the check.
+    first : {"rows", "columns"}
+        Factors that each sweep solves first. Those solved last fit the training cells
+        as well as their penalty lets them, which shows after few sweeps: the paper's
+        MovieLens runs (10 sweeps, films in rows) solve the users last.
     random_state : int or numpy.random.Generator
         Seed of the standard normal start.
     verbose : bool
-        Whether to show progress on standard error.
+        Whether to show a progress bar on standard error.
 
     Attributes
     ----------
@@ -151,6 +152,7 @@ class ALS(_Completion):
         ridge=0.01,
         max_sweeps=200,
         tol=1e-6,
+        first="rows",
         random_state=0,
         verbose=False,
     ):
@@ -158,6 +160,7 @@ class ALS(_Completion):
         self.ridge = ridge
         self.max_sweeps = max_sweeps
         self.tol = tol
+        self.first = first
         self.random_state = random_state
         self.verbose = verbose
 
@@ -165,20 +168,31 @@ class ALS(_Completion):
         rank = check_size(self.rank, "rank")
         if not self.ridge > 0:
             raise ValueError(f"ridge must be positive, got {self.ridge!r}")
+        if self.first not in ("rows", "columns"):
+            raise ValueError(f"first must be 'rows' or 'columns', got {self.first!r}")
         rng = check_rng(self.random_state)
         U = rng.standard_normal((filled.shape[0], rank))
         V = rng.standard_normal((filled.shape[1], rank))
-        seen = observed.astype(float)
+        if self.first == "rows":
+            U, V = self._sweeps(filled, observed, V)
+        else:
+            V, U = self._sweeps(filled.T, observed.T, U)
+        self.row_factors_, self.column_factors_ = U, V
+        return U @ V.T
+
+    def _sweeps(self, filled, observed, V):
+        """Solve rows, then columns, over and over, from these column factors."""
         # Both orientations contiguous: the products below are then plain BLAS.
-        seen_t, filled_t = np.ascontiguousarray(seen.T), np.ascontiguousarray(filled.T)
+        seen, seen_t = (np.ascontiguousarray(a, float) for a in (observed, observed.T))
+        filled, filled_t = (np.ascontiguousarray(a) for a in (filled, filled.T))
         square = np.square(filled).sum()
         self.objective_, previous = [], None
-        for sweep in range(1, self.max_sweeps + 1):
+        progress = self._progress(self.max_sweeps)
+        for _ in progress:
             U, _ = _ridge_solves(seen, filled, V, self.ridge)
             V, fit = _ridge_solves(seen_t, filled_t, U, self.ridge)
-            loss = square - fit + self.ridge * np.square(U).sum()
-            self.objective_.append(float(loss))
-            self._report(sweep, self.max_sweeps, loss)
+            progress.value = float(square - fit + self.ridge * np.square(U).sum())
+            self.objective_.append(progress.value)
             if self.tol > 0:
                 current = U @ V.T
                 if previous is not None and (
@@ -186,8 +200,7 @@ class ALS(_Completion):
                 ):
                     break
                 previous = current
-        self.row_factors_, self.column_factors_ = U, V
-        return U @ V.T
+        return U, V
 
 
 def _ridge_solves(seen, filled, factors, ridge):
@@ -209,11 +222,17 @@ def _ridge_solves(seen, filled, factors, ridge):
 
 
 def _shrink(matrix, threshold):
-    """Soft-threshold the singular values; also return their sum."""
-    u, s, vt = np.linalg.svd(matrix, full_matrices=False)
-    s = np.maximum(s - threshold, 0.0)
-    kept = int((s > 0).sum())
-    return (u[:, :kept] * s[:kept]) @ vt[:kept], s.sum()
+    """Soft-threshold the singular values of a matrix, for a positive threshold.
+
+    The eigenvectors of the smaller Gram matrix take half the time of a singular value
+    decomposition. What squaring loses lies far below any threshold used here.
+    """
+    if matrix.shape[0] > matrix.shape[1]:
+        return _shrink(matrix.T, threshold).T
+    values, vectors = np.linalg.eigh(matrix @ matrix.T)
+    kept = values > threshold**2
+    values, vectors = values[kept], vectors[:, kept]
+    return (vectors * (1 - threshold / np.sqrt(values))) @ (vectors.T @ matrix)
 
 
 class SoftImpute(_Completion):
@@ -232,7 +251,7 @@ class SoftImpute(_Completion):
     tol : float
         Relative change at which the iteration stops.
     verbose : bool
-        Whether to show progress on standard error.
+        Whether to show a progress bar on standard error.
     """
 
     def __init__(self, penalty=None, *, max_iter=100, tol=1e-4, verbose=False):
@@ -245,15 +264,15 @@ class SoftImpute(_Completion):
         top = np.linalg.norm(filled, 2)
         last = 0.05 * top if self.penalty is None else float(self.penalty)
         path = np.geomspace(max(top / 2, last), last, 5) if last > 0 else [last]
-        Z, left = np.zeros_like(filled), self.max_iter
-        for penalty in path:
-            while left:
-                left -= 1
-                new, _ = _shrink(np.where(observed, filled, Z), penalty)
-                change = np.linalg.norm(new - Z) / max(np.linalg.norm(Z), 1e-12)
-                Z = new
-                self._report(self.max_iter - left, self.max_iter, change)
-                if change < self.tol:
+        Z, path = np.zeros_like(filled), iter(path)
+        penalty, progress = next(path), self._progress(self.max_iter)
+        for _ in progress:
+            new = _shrink(np.where(observed, filled, Z), penalty)
+            progress.value = np.linalg.norm(new - Z) / max(np.linalg.norm(Z), 1e-12)
+            Z = new
+            if progress.value < self.tol:
+                penalty = next(path, None)
+                if penalty is None:
                     break
         return Z
 
@@ -273,7 +292,7 @@ class NuclearNorm(_Completion):
     tol : float
         Relative residual on the observed cells at which the iteration stops.
     verbose : bool
-        Whether to show progress on standard error.
+        Whether to show a progress bar on standard error.
 
     Attributes
     ----------
@@ -292,16 +311,16 @@ class NuclearNorm(_Completion):
         scale = max(np.abs(filled).max(), 1e-300)
         Z, dual = filled.copy(), np.zeros_like(filled)
         low = np.zeros_like(filled)
-        for step in range(1, self.max_iter + 1):
+        progress = self._progress(self.max_iter)
+        for _ in progress:
             if threshold > 0:
-                low, _ = _shrink(Z - dual, threshold)
+                low = _shrink(Z - dual, threshold)
             Z = np.where(observed, filled, low + dual)
             dual = dual + low - Z
-            gap = np.abs((low - filled)[observed]).max() / scale
-            self._report(step, self.max_iter, gap)
-            if gap < self.tol:
+            progress.value = np.abs((low - filled)[observed]).max() / scale
+            if progress.value < self.tol:
                 break
-        self.residual_ = float(np.abs((low - filled)[observed]).max() / scale)
+        self.residual_ = float(progress.value)
         return low
 
 
@@ -322,7 +341,7 @@ class SVT(_Completion):
     tol : float
         Relative residual at which the iteration stops.
     verbose : bool
-        Whether to show progress on standard error.
+        Whether to show a progress bar on standard error.
 
     Attributes
     ----------
@@ -349,11 +368,11 @@ class SVT(_Completion):
         # The first iterations only add up: start where shrinkage leaves something.
         first = np.ceil(threshold / (step * max(np.linalg.norm(filled, 2), 1e-300)))
         Y = first * step * filled
-        for iteration in range(1, self.max_iter + 1):
-            Z, _ = _shrink(Y, threshold)
+        progress = self._progress(self.max_iter)
+        for _ in progress:
+            Z = _shrink(Y, threshold)
             gap = np.where(observed, filled - Z, 0.0)
-            residual = np.linalg.norm(gap) / norm
-            self._report(iteration, self.max_iter, residual)
+            progress.value = residual = np.linalg.norm(gap) / norm
             if residual < smallest:
                 best, smallest = Z, residual
             if residual < self.tol or not residual < 1e6:

@@ -8,12 +8,13 @@ from .._validation import check_alpha, check_rng
 from ..exceptions import warn_infinite
 from ._checks import check_groups, check_matrix, check_observed, check_size
 from .completion import ALS, completed
+from .rules import clip_to_range
 from .sampling import (
     default_calibration_size,
     max_calibration_groups,
     structured_split,
 )
-from .scmc import Calibration, clip_to_range
+from .scmc import Calibration
 from .weights import warn_small
 
 __all__ = ["StructuredConformalCompletion"]

@@ -1,11 +1,10 @@
 """Estimate the sampling weights from the mask: one-bit matrix completion (A2.5)."""
 
-import sys
-
 import numpy as np
 from scipy.special import expit
 
 from ._checks import check_mask
+from ._progress import Progress
 
 __all__ = [
     "AdditiveSamplingWeights",
@@ -122,7 +121,8 @@ class SamplingWeights:
         A = look = np.zeros_like(seen)
         momentum, value = 1.0, _log_likelihood(A, seen)
         self.log_likelihood_ = [value]
-        for step in range(1, self.max_iter + 1):
+        progress = Progress("SamplingWeights", self.max_iter, self.verbose)
+        for _ in progress:
             # The gradient is 1/4-Lipschitz, hence the step length 4.
             new = project_nuclear(look + 4 * (seen - expit(look)), radius)
             new_value = _log_likelihood(new, seen)
@@ -136,8 +136,7 @@ class SamplingWeights:
             gain = (new_value - value) / abs(value)
             A, value, momentum = new, new_value, following
             self.log_likelihood_.append(value)
-            if self.verbose:
-                print(f"SamplingWeights {step}: {value:.6g}", file=sys.stderr)
+            progress.value = value
             if gain < self.tol:
                 break
         return A

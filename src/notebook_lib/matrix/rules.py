@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["HyperCube", "HyperRectangle", "HyperSphere"]
+__all__ = ["HyperCube", "HyperRectangle", "HyperSphere", "clip_to_range"]
 
 
 @dataclass(frozen=True)
@@ -94,3 +94,33 @@ def _around(predictions, scale, tau):
     with np.errstate(invalid="ignore"):
         half = np.where(np.isinf(tau), np.inf, scale * tau)
     return predictions - half, predictions + half
+
+
+def clip_to_range(lower, upper, low, high):
+    """Clip both ends of each interval to a known range, such as 1 to 5 stars.
+
+    Parameters
+    ----------
+    lower, upper : array_like
+        Ends.
+    low, high : float
+        Range of the outcome, ``low < high``.
+
+    Returns
+    -------
+    lower, upper : ndarray
+        Clipped ends; never inverted. Coverage of outcomes in the range does not
+        change.
+    outside : ndarray of bool
+        Intervals that lay wholly outside and have become a point at the edge.
+
+    Raises
+    ------
+    ValueError
+        If ``low >= high``.
+    """
+    if not low < high:
+        raise ValueError(f"rating bounds need low < high, got {low!r} and {high!r}")
+    lower, upper = np.asarray(lower, float), np.asarray(upper, float)
+    outside = (upper < low) | (lower > high)
+    return np.clip(lower, low, high), np.clip(upper, low, high), outside

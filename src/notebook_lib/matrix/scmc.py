@@ -1,22 +1,19 @@
-"""Joint regions for groups of missing entries: SCMC and its baselines.
+"""Joint regions for groups of missing entries: SCMC.
 
 :func:`calibrate` does the structured split, the completion and the weights;
 :meth:`Calibration.regions` turns them into a joint region for each test group
-(Algorithm 1 of Liang et al. 2024). The baselines are the same thing with groups of
-one cell: unadjusted at level ``alpha`` (Algorithm A3), Bonferroni at ``alpha / K``
-(Algorithm A4).
+(Algorithm 1 of Liang et al. 2024).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from .._validation import check_1d, check_alpha, check_rng, check_same_length
+from .._validation import check_alpha, check_rng
 from ..exceptions import warn_infinite
 from ..quantiles import (
     as_fraction,
     conformal_quantile,
-    weighted_conformal_quantile,
 )
 from ._checks import (
     check_matrix,
@@ -32,12 +29,8 @@ from .weights import ConformalizationWeights, effective_sample_size, warn_small
 __all__ = [
     "Calibration",
     "GroupRegions",
-    "bonferroni",
     "calibrate",
-    "clip_to_range",
-    "individual_thresholds",
     "scmc",
-    "unadjusted",
 ]
 
 
@@ -228,7 +221,7 @@ class Calibration:
         ValueError
             If the level or a test group is not allowed.
         """
-        alpha = _one_level(alpha)
+        alpha = one_level(alpha)
         tau, size = self.thresholds(tests, alpha)
         tau, is_infinite = self._finish(tau, size, infinite, warn)
         prediction = _at(self.fitted, np.asarray(tests))
@@ -292,7 +285,8 @@ class Calibration:
         return tau, is_infinite
 
 
-def _one_level(alpha):
+def one_level(alpha):
+    """Return one checked level; refuse a list of them."""
     levels = check_alpha(alpha)
     if len(levels) > 1:
         raise ValueError("give one alpha a call")
@@ -395,129 +389,8 @@ def scmc(M, observed, tests, completion, rng, *, alpha=0.1, infinite="inf", **op
     GroupRegions
         Joint regions: each holds all ``K`` entries with probability ``1 - alpha``.
     """
-    _one_level(alpha)
+    one_level(alpha)
     tests = np.asarray(tests)
     size = tests.shape[1] if tests.ndim == 3 else 1
     calibration = calibrate(M, observed, size, completion, rng, **options)
     return calibration.regions(tests, alpha, infinite=infinite)
-
-
-def unadjusted(
-    M, observed, tests, completion, rng, *, alpha=0.1, infinite="inf", **options
-):
-    """Each entry at level `alpha`, alone: no guarantee for the group (Algorithm A3).
-
-    Parameters
-    ----------
-    M, observed, tests, completion, rng, alpha, infinite, **options
-        As in :func:`scmc`. ``n_groups`` counts groups of ``K`` cells, so that the
-        training set has the same size as that of :func:`scmc`.
-
-    Returns
-    -------
-    GroupRegions
-        Regions with one threshold for each cell.
-    """
-    _one_level(alpha)
-    cells = _calibrate_cells(M, observed, np.asarray(tests), completion, rng, options)
-    return cells.cell_regions(tests, alpha, infinite=infinite)
-
-
-def bonferroni(
-    M, observed, tests, completion, rng, *, alpha=0.1, infinite="inf", **options
-):
-    """Each entry at level ``alpha / K`` (Algorithm A4).
-
-    Parameters
-    ----------
-    M, observed, tests, completion, rng, alpha, infinite, **options
-        As in :func:`unadjusted`.
-
-    Returns
-    -------
-    GroupRegions
-        Regions with one threshold for each cell. The union bound is rigorous if the
-        test weights are constant; otherwise the later cells of a group do not follow
-        the law that the weights assume.
-    """
-    level = _one_level(alpha)
-    tests = np.asarray(tests)
-    cells = _calibrate_cells(M, observed, tests, completion, rng, options)
-    return cells.cell_regions(tests, level / tests.shape[1], infinite=infinite)
-
-
-def _calibrate_cells(M, observed, tests, completion, rng, options):
-    options = dict(options)
-    k, n_groups = tests.shape[1], options.pop("n_groups", None)
-    if n_groups is None:
-        n_groups = default_calibration_size(np.asarray(observed), k)
-    return calibrate(M, observed, 1, completion, rng, n_groups=k * n_groups, **options)
-
-
-def individual_thresholds(scores, probability, test_probability, alpha=0.1):
-    """Thresholds of the individual-level method of Gui, Barber and Ma (2023).
-
-    Cells are observed independently with known probabilities; the weight of a
-    calibration cell is its odds of being missing, ``(1 - p) / p`` (A21 to A25).
-
-    Parameters
-    ----------
-    scores : array_like, shape (n,)
-        Scores of the calibration cells.
-    probability : array_like, shape (n,)
-        Probability of observation of the calibration cells, in (0, 1].
-    test_probability : array_like, shape (m,)
-        The same for the test cells.
-    alpha : float
-        Miscoverage level in (0, 1).
-
-    Returns
-    -------
-    ndarray, shape (m,)
-        Thresholds, ``inf`` where the finite weight is short.
-
-    Raises
-    ------
-    ValueError
-        If a probability lies outside (0, 1].
-    """
-    scores = check_1d(scores, "scores", finite=False)
-    p = check_1d(probability, "probability")
-    q = check_1d(test_probability, "test_probability")
-    check_same_length(scores=scores, probability=p)
-    for name, value in (("probability", p), ("test_probability", q)):
-        if value.size and not ((value > 0) & (value <= 1)).all():
-            raise ValueError(
-                f"{name} must lie in (0, 1]: an observed cell had a positive chance"
-            )
-    return weighted_conformal_quantile(scores, (1 - p) / p, (1 - q) / q, alpha)
-
-
-def clip_to_range(lower, upper, low, high):
-    """Clip both ends of each interval to a known range, such as 1 to 5 stars.
-
-    Parameters
-    ----------
-    lower, upper : array_like
-        Ends.
-    low, high : float
-        Range of the outcome, ``low < high``.
-
-    Returns
-    -------
-    lower, upper : ndarray
-        Clipped ends; never inverted. Coverage of outcomes in the range does not
-        change.
-    outside : ndarray of bool
-        Intervals that lay wholly outside and have become a point at the edge.
-
-    Raises
-    ------
-    ValueError
-        If ``low >= high``.
-    """
-    if not low < high:
-        raise ValueError(f"rating bounds need low < high, got {low!r} and {high!r}")
-    lower, upper = np.asarray(lower, float), np.asarray(upper, float)
-    outside = (upper < low) | (lower > high)
-    return np.clip(lower, low, high), np.clip(upper, low, high), outside

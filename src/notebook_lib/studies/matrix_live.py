@@ -16,8 +16,9 @@ from ..matrix import (
     synthetic_ratings,
 )
 from ..metrics import mean_estimate
-from . import matrix_completion
-from .matrix_completion import RATINGS, Trial, summarise
+from . import matrix_completion, matrix_movielens, matrix_robustness
+from .matrix_movielens import RATINGS
+from .matrix_trial import Trial, als, summarise
 from .runner import run
 from .store import load
 from .study import Study
@@ -37,7 +38,7 @@ def live(replicate, scenarios, n_replicates, seed) -> pd.DataFrame:
     Parameters
     ----------
     replicate : callable
-        Of :mod:`notebook_lib.studies.matrix_completion`.
+        Of a study of this chapter.
     scenarios : list of dict
         Grid.
     n_replicates, seed : int
@@ -63,11 +64,14 @@ def stored(name) -> pd.DataFrame:
 
 def reached(*names) -> str:
     """How many replicates the stored studies have, in words for the page."""
+    modules = (matrix_completion, matrix_movielens, matrix_robustness)
+    known = [thing for module in modules for thing in vars(module).values()]
+    planned = {s.name: s.n_replicates for s in known if isinstance(s, Study)}
     parts = []
     for name in names:
         manifest = load(f"matrix-{name}")[1]
-        planned = matrix_completion.__dict__[name.upper().replace("-", "_")]
-        parts.append(f"{name}: {manifest['n_replicates']} of {planned.n_replicates}")
+        of = planned[manifest["study"]]
+        parts.append(f"{name}: {manifest['n_replicates']} of {of}")
     return ", ".join(parts)
 
 
@@ -159,10 +163,7 @@ def exact_guarantee(ratings, scenario, rng) -> list[dict]:
     observed = sample_without_replacement(
         np.ones(rated.shape), int(0.8 * rated.sum()), rng, mask=rated
     )
-
-    def fit(seed):
-        return ALS(scenario["rank"], ridge=1.0, max_sweeps=10, tol=0, random_state=seed)
-
+    fit = als(scenario["rank"], 10, ridge=1.0)
     k = scenario["K"]
     trial = Trial(ratings, observed, k, fit, rng, n_groups=2000, universe=rated)
     tests = sample_test_groups(rated & ~observed, k, 100, rng)
@@ -189,8 +190,8 @@ def film_ratings(source, seed):
     titles : ndarray of str, shape (n_films,)
     """
     if source == "movielens":
-        table, films = matrix_completion.movielens_submatrix()
-        weights = matrix_completion.movielens_weights()
+        table, films = matrix_movielens.movielens_submatrix()
+        weights = matrix_movielens.movielens_weights()
         return table, ~np.isnan(table), weights, films["title"].to_numpy()
     made = synthetic_ratings(seed)
     titles = np.array([f"film {i + 1}" for i in range(made.truth.shape[1])])
