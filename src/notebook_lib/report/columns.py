@@ -1,0 +1,232 @@
+"""What kind of column is this? One answer a column, with the reason in words."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["ColumnKind", "column_kind", "suspicious_codes"]
+
+#: A category with more levels than this is taken for text.
+MAX_LEVELS = 30
+_ID_NAME = re.compile(
+    r"(^|[_ .])(id|index|idx|row|rows|rownames|row_?id)$|^unnamed", re.I
+)
+_DATE = re.compile(r"^\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d{2}.*)?\s*$")
+_DECIMAL_COMMA = re.compile(r"^\s*-?\d+,\d+\s*$")
+_CODES = (-9, -99, -999, -9999, 99, 999, 9999, 99999)
+
+
+class ColumnKind(NamedTuple):
+    """What a column is, and its values ready for use.
+
+    Attributes
+    ----------
+    kind : str
+        ``"number"``, ``"yes/no"``, ``"category"``, ``"ordinal"``; or one that is not
+        used: ``"never observed"``, ``"constant"``, ``"date"``, ``"identifier"``,
+        ``"text"``.
+    values : Series
+        Numbers with NaN, or text with NaN.
+    note : str
+        What to tell the reader, or nothing.
+    """
+
+    kind: str
+    values: pd.Series
+    note: str = ""
+
+
+USED = ("number", "yes/no", "category", "ordinal")
+
+
+def column_kind(values, name, *, order=None, keep=False):
+    """Say what kind of column this is.
+
+    Parameters
+    ----------
+    values : Series, shape (n,)
+        The column as read.
+    name : str
+        Its name, for messages and because names give identifiers away.
+    order : sequence, optional
+        Levels from low to high: the column is ordinal.
+    keep : bool
+        Whether to use it even if it looks like an identifier, text or a date.
+
+    Returns
+    -------
+    ColumnKind
+        Kind, values and a note.
+
+    Raises
+    ------
+    ValueError
+        If numbers are infinite or mixed with words, or a level is not in `order`.
+    """
+    values = _plain(values)
+    seen = values.dropna()
+    if not len(seen):
+        return ColumnKind("never observed", values, "no value at all: left out")
+    if order is not None:
+        return _ordinal(values, name, order)
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        if values.cat.ordered:
+            return _ordinal(values, name, list(values.cat.categories))
+        values = _text(values.astype(object))
+        seen = values.dropna()
+    kind = _guess(values, seen, name)
+    if seen.nunique() == 1:
+        told = "one value only: left out"
+        if len(seen) < len(values):
+            told += "; if a blank means 'no' here, write it out"
+        return ColumnKind("constant", kind.values, told)
+    if keep and kind.kind in ("identifier", "text", "date"):
+        return _kept(kind, name)
+    return kind
+
+
+def _plain(values):
+    """Drop pandas' extension types; pandas' missing values become NaN."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return values
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        return values
+    if pd.api.types.is_timedelta64_dtype(values.dtype):
+        return values.dt.total_seconds()
+    if pd.api.types.is_bool_dtype(values.dtype):
+        return values.astype(object).map({True: 1.0, False: 0.0}).astype(float)
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return pd.Series(values.to_numpy(float, na_value=np.nan), index=values.index)
+    return _text(values.astype(object))
+
+
+def _text(values):
+    """Objects as stripped text, blanks as NaN; numbers and booleans stay themselves."""
+    known = values.dropna()
+    if len(known) and known.map(lambda v: isinstance(v, bool | np.bool_)).all():
+        return values.map({True: 1.0, False: 0.0}).astype(float)
+    numbers = known.map(lambda v: isinstance(v, int | float | np.number))
+    if len(known) and numbers.all():
+        return pd.to_numeric(values, errors="coerce").astype(float)
+    text = known.map(lambda v: str(v).strip())
+    return text[text != ""].reindex(values.index).astype(object)
+
+
+def _guess(values, seen, name):
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        return ColumnKind("date", values, _DATE_NOTE)
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return _number(values, seen, name)
+    parsed = pd.to_numeric(seen, errors="coerce")
+    share = parsed.notna().mean()
+    if share == 1:
+        return _number(pd.to_numeric(values), parsed, name)
+    if share >= 0.8 and parsed.nunique() > 10:
+        odd = sorted(set(seen[parsed.isna()]))
+        raise ValueError(
+            f"column {name!r} holds numbers, but also {', '.join(map(repr, odd[:3]))}"
+            f"{' and others' if len(odd) > 3 else ''} ({int(parsed.isna().sum())} "
+            "rows): write numbers, leave blanks, or pass these as missing_values"
+        )
+    if seen.map(lambda v: bool(_DECIMAL_COMMA.match(v))).mean() >= 0.8:
+        number = pd.to_numeric(
+            values.str.replace(",", ".", regex=False), errors="coerce"
+        )
+        if number.notna().sum() == len(seen):
+            note = "numbers with a decimal comma"
+            return _number(number, number.dropna(), name)._replace(note=note)
+    if seen.map(lambda v: bool(_DATE.match(v))).mean() >= 0.9:
+        return ColumnKind("date", values, _DATE_NOTE)
+    return _words(values, seen)
+
+
+_DATE_NOTE = (
+    "dates: left out; if time matters, make numbers of them (year, days since ...), "
+    "and mind that rows ordered in time are seldom exchangeable"
+)
+
+
+def _number(values, seen, name):
+    n_infinite = int(np.isinf(seen).sum())
+    if n_infinite:
+        raise ValueError(
+            f"column {name!r} holds {n_infinite} infinite values: leave blanks, or "
+            "drop the column"
+        )
+    distinct = set(seen.unique())
+    if distinct == {0.0, 1.0}:
+        return ColumnKind("yes/no", values)
+    whole = len(seen) == len(values) and (seen % 1 == 0).all()
+    if whole and seen.is_unique and len(seen) >= 10:
+        steps = np.diff(seen.to_numpy())
+        counted = (steps == steps[0]).all()
+        if counted or _ID_NAME.search(str(name)):
+            return ColumnKind("identifier", values, _ID_NOTE)
+    return ColumnKind("number", values)
+
+
+_ID_NOTE = "looks like a row number or an identifier: left out (keep it with keep=...)"
+
+
+def _words(values, seen):
+    levels = seen.nunique()
+    if levels > 10 and levels > 0.5 * len(seen):
+        return ColumnKind("identifier", values, _ID_NOTE)
+    if levels > MAX_LEVELS:
+        note = f"{levels} different texts: left out (keep it with keep=...)"
+        return ColumnKind("text", values, note)
+    return ColumnKind("category", values, f"{levels} levels, one indicator each")
+
+
+def _kept(kind, name):
+    if pd.api.types.is_numeric_dtype(kind.values.dtype):
+        return ColumnKind("number", kind.values, "kept as asked")
+    if kind.kind == "date":
+        raise ValueError(
+            f"column {name!r} holds dates, which cannot be kept as they are: make "
+            "numbers of them (year, days since ...), or leave them out"
+        )
+    return ColumnKind("category", kind.values, "kept as asked")
+
+
+def _ordinal(values, name, order):
+    known = {level: rank for rank, level in enumerate(order)}
+    seen = values.dropna()
+    strange = sorted({str(v) for v in seen if v not in known})
+    if strange:
+        raise ValueError(
+            f"column {name!r} holds {', '.join(map(repr, strange[:3]))}, not among the "
+            f"ordinal levels {list(order)}: name every level, from low to high"
+        )
+    ranks = values.astype(object).map(known).astype(float)
+    return ColumnKind("ordinal", ranks, f"ranks 0 to {len(known) - 1}")
+
+
+def suspicious_codes(values):
+    """Numbers that look like codes for missing, such as -999.
+
+    Parameters
+    ----------
+    values : Series of float, shape (n,)
+        A column of numbers.
+
+    Returns
+    -------
+    list of tuple (float, int)
+        Codes with their counts: often repeated, at one end, and far from the rest.
+    """
+    seen, found = values.dropna().to_numpy(float), []
+    for code in _CODES:
+        here = seen == code
+        rest = seen[~here]
+        if here.sum() < max(3, 0.005 * len(seen)) or len(rest) < 10:
+            continue
+        spread = max(np.ptp(rest), 1e-12)
+        distance = max(code - rest.max(), rest.min() - code)
+        if distance > 0.5 * spread:
+            found.append((float(code), int(here.sum())))
+    return found

@@ -1,0 +1,393 @@
+"""Read a table with gaps, check it, and say what will be used and what not."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from .columns import USED, column_kind
+from .remarks import column_notes, table_notes
+
+__all__ = ["EXAMPLE_TARGET", "Table", "example_path", "read_table"]
+
+#: Target of the bundled example.
+EXAMPLE_TARGET = "weight"
+MIN_ROWS = 20
+MAX_LABELS = 20
+_BLANKS = ("?", "-", "--", ".", "..", "missing")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that has been read and checked.
+
+    Attributes
+    ----------
+    target : str
+        Name of the outcome.
+    task : {"regression", "classification"}
+        Intervals, or sets of labels.
+    X : DataFrame, shape (n, d)
+        Covariates in use: floats and text, NaN where missing.
+    y : Series, shape (n,)
+        Outcome, NaN where missing.
+    columns : DataFrame
+        One row for each column of the file: ``column``, ``kind``, ``used``,
+        ``missing`` (rows), ``share``, ``distinct``, ``note``.
+    notes : tuple of str
+        What was left out and what to look at, in sentences.
+    orders : dict
+        Levels of the ordinal columns, low to high.
+    """
+
+    target: str
+    task: str
+    X: pd.DataFrame
+    y: pd.Series
+    columns: pd.DataFrame
+    notes: tuple = ()
+    orders: dict = field(default_factory=dict)
+
+    @property
+    def observed(self):
+        """Which rows have their outcome, ndarray of bool, shape (n,)."""
+        return self.y.notna().to_numpy()
+
+    def covariates(self, source, *, separator=None, missing_values=()):
+        """Covariates of other rows, read in the same way.
+
+        Parameters
+        ----------
+        source : path or DataFrame
+            A table with the same columns in any order; the outcome may be absent.
+        separator : str, optional
+            As in :func:`read_table`.
+        missing_values : sequence
+            As in :func:`read_table`.
+
+        Returns
+        -------
+        DataFrame, shape (m, d)
+            Columns as in ``X``.
+
+        Raises
+        ------
+        ValueError
+            If a column is absent, or holds words where numbers are needed.
+        """
+        frame, _ = _load(source, separator, missing_values)
+        absent = [name for name in self.X.columns if name not in frame.columns]
+        if absent:
+            raise ValueError(
+                f"the new rows lack the column {absent[0]!r}"
+                + (f" and {len(absent) - 1} more" if len(absent) > 1 else "")
+                + ": add it (blank where unknown)"
+            )
+        kinds = dict(zip(self.columns["column"], self.columns["kind"], strict=True))
+        parts = {
+            name: _as_kind(frame[name], name, kinds[name], self.orders.get(name))
+            for name in self.X.columns
+        }
+        return pd.DataFrame(parts, index=frame.index)
+
+
+def example_path():
+    """Path of the bundled example: births, with real gaps.
+
+    1000 births in the United States in 2014, from the public natality file of the
+    National Center for Health Statistics: the age of the father is missing for 114,
+    visits, weight gained and smoking for some. The target is ``"weight"``.
+
+    Returns
+    -------
+    pathlib.Path
+        A CSV file inside the package.
+    """
+    return Path(str(resources.files(__package__) / "births.csv"))
+
+
+def read_table(
+    source,
+    target,
+    *,
+    drop=(),
+    keep=(),
+    ordinal=None,
+    missing_values=(),
+    separator=None,
+    task="auto",
+):
+    """Read a table and check whether intervals for its target make sense.
+
+    Parameters
+    ----------
+    source : path, DataFrame or None
+        CSV file, table (not changed), or the bundled example.
+    target : str
+        Column to predict.
+    drop, keep : sequence of str
+        Columns to leave out, and columns to use although they look like identifiers.
+    ordinal : dict of str to sequence, optional
+        Levels of ordered categories, low to high; other text is one-hot encoded.
+    missing_values : sequence
+        Further values that stand for missing, such as ``-999``.
+    separator : str, optional
+        Of the CSV file; found by looking if not given.
+    task : {"auto", "regression", "classification"}
+        ``"auto"`` takes text and targets of two values as labels.
+
+    Returns
+    -------
+    Table
+        Covariates, outcome, and what was found.
+
+    Raises
+    ------
+    ValueError
+        If the file, the target or a column cannot be used; the message names the
+        column and the fix.
+
+    Examples
+    --------
+    >>> table = read_table(None, "weight")
+    >>> table.X.shape, table.task
+    ((1000, 8), 'regression')
+    """
+    if task not in ("auto", "regression", "classification"):
+        raise ValueError(
+            f"task must be 'auto', 'regression' or 'classification', got {task!r}"
+        )
+    source = example_path() if source is None else source
+    frame, notes = _load(source, separator, missing_values)
+    _check_names(frame, target, drop, keep, ordinal)
+    y, task = _target(frame[target], target, task)
+    orders = {name: list(levels) for name, levels in (ordinal or {}).items()}
+    parts, rows = {}, []
+    for name in frame.columns:
+        if name == target:
+            rows.append(_row(name, "target", False, frame[name], "what is predicted"))
+        elif name in drop:
+            rows.append(_row(name, "dropped", False, frame[name], "left out as asked"))
+        else:
+            found = column_kind(
+                frame[name], name, order=orders.get(name), keep=name in keep
+            )
+            used = found.kind in USED
+            rows.append(_row(name, found.kind, used, found.values, found.note))
+            ordered = isinstance(frame[name].dtype, pd.CategoricalDtype)
+            if ordered and found.kind == "ordinal":
+                orders.setdefault(name, list(frame[name].cat.categories))
+            if used:
+                parts[name] = found.values
+    if not parts:
+        raise ValueError(
+            f"no column is left to predict {target!r} from: see keep=, or add columns"
+        )
+    columns = pd.DataFrame(rows)
+    X = pd.DataFrame(parts, index=frame.index)
+    notes = [*notes, *column_notes(columns), *table_notes(frame, X, y, target)]
+    return Table(target, task, X, y, columns, tuple(notes), orders)
+
+
+# ------------------------------------------------------------------- the file
+
+
+def _load(source, separator, missing_values):
+    """The table as read, and notes on how."""
+    if isinstance(source, pd.DataFrame):
+        frame, notes = source.copy(), []
+    else:
+        frame, notes = _read_csv(Path(source), separator, missing_values)
+    frame.columns = [str(name).strip() for name in frame.columns]
+    twice = frame.columns[frame.columns.duplicated()].unique().tolist()
+    if twice:
+        raise ValueError(f"column {twice[0]!r} appears twice: give each its own name")
+    if not len(frame):
+        raise ValueError("the table has no rows")
+    if not frame.index.is_unique:
+        frame = frame.reset_index(drop=True)
+        notes.append("Row labels were not unique: rows are numbered from 0.")
+    if len(missing_values):
+        frame = _hide(frame, missing_values)
+    return frame, notes
+
+
+def _hide(frame, missing_values):
+    words = {str(v) for v in missing_values}
+    numbers = {
+        float(v) for v in missing_values if not isinstance(v, str) or _is_number(v)
+    }
+    out = frame.copy()
+    for name in out.columns:
+        numeric = pd.api.types.is_numeric_dtype(out[name].dtype)
+        hit = out[name].isin(numbers) if numeric else out[name].astype(str).isin(words)
+        if hit.any():
+            out[name] = out[name].mask(hit)
+    return out
+
+
+def _is_number(text):
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _read_csv(path, separator, missing_values):
+    if not path.is_file():
+        raise ValueError(f"there is no file {str(path)!r}")
+    content, notes = path.read_bytes(), []
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+        notes.append("The file is not UTF-8: it was read as Latin-1.")
+    if not text.strip():
+        raise ValueError(f"the file {path.name!r} is empty")
+    if separator is None:
+        separator = _find_separator(text)
+        if separator != ",":
+            named = {"\t": "tab"}.get(separator, separator)
+            notes.append(f"Columns are separated by {named!r}.")
+    header = next(csv.reader(io.StringIO(text), delimiter=separator))
+    names = [name.strip() for name in header]
+    twice = sorted({name for name in names if name and names.count(name) > 1})
+    if twice:
+        raise ValueError(
+            f"column {twice[0]!r} appears twice in {path.name!r}: give each its own "
+            "name"
+        )
+    try:
+        frame = pd.read_csv(
+            io.StringIO(text),
+            sep=separator,
+            na_values=[*_BLANKS, *map(str, missing_values)],
+            skipinitialspace=True,
+            low_memory=False,
+            index_col=False,
+        )
+    except pd.errors.ParserError as error:
+        raise ValueError(
+            f"{path.name!r} is no table with {separator!r} between columns: {error}; "
+            "pass separator="
+        ) from None
+    return frame, notes
+
+
+def _find_separator(text):
+    """The separator that gives the most columns, the same number on each line."""
+    lines = [line for line in text.splitlines()[:30] if line.strip()]
+    best, width = ",", 1
+    for candidate in (",", ";", "\t", "|"):
+        counts = {len(row) for row in csv.reader(lines, delimiter=candidate)}
+        if len(counts) == 1 and max(counts) > width:
+            best, width = candidate, max(counts)
+    return best
+
+
+def _check_names(frame, target, drop, keep, ordinal):
+    if target not in frame.columns:
+        shown = ", ".join(map(repr, frame.columns[:8]))
+        more = ", ..." if frame.shape[1] > 8 else ""
+        raise ValueError(
+            f"there is no column {target!r}; the columns are {shown}{more}"
+        )
+    for argument, names in (("drop", drop), ("keep", keep), ("ordinal", ordinal or ())):
+        if isinstance(names, str):
+            raise ValueError(f"{argument} must be a list of names, got {names!r}")
+        for name in names:
+            if name not in frame.columns:
+                raise ValueError(f"{argument} names {name!r}, which is no column")
+            if name == target:
+                raise ValueError(f"{argument} names the target {target!r}")
+
+
+# ------------------------------------------------------------------- the target
+
+
+def _target(values, name, task):
+    found = column_kind(values, name, keep=True)
+    y = found.values
+    seen = y.dropna()
+    if found.kind == "never observed":
+        raise ValueError(
+            f"the target {name!r} has no value at all: there is nothing to learn from"
+        )
+    if found.kind == "constant":
+        raise ValueError(
+            f"the target {name!r} has one value only ({seen.iloc[0]!r}): there is "
+            "nothing to predict"
+        )
+    if len(seen) < MIN_ROWS:
+        raise ValueError(
+            f"the target {name!r} is known in {len(seen)} rows; at least {MIN_ROWS} "
+            "are needed to train, calibrate and say anything"
+        )
+    numeric = pd.api.types.is_numeric_dtype(y.dtype)
+    if task == "auto":
+        task = "regression" if numeric and seen.nunique() > 2 else "classification"
+    if task == "regression":
+        if not numeric:
+            raise ValueError(
+                f"the target {name!r} holds text such as {seen.iloc[0]!r}: use "
+                "task='classification', or give numbers"
+            )
+        return y.astype(float), task
+    if seen.nunique() > MAX_LABELS:
+        raise ValueError(
+            f"the target {name!r} has {seen.nunique()} different values, too many for "
+            f"labels (at most {MAX_LABELS}): use task='regression', or merge labels"
+        )
+    return _labels(y, values), task
+
+
+def _labels(y, values):
+    """Labels as text; whole numbers without a decimal point."""
+    if not pd.api.types.is_numeric_dtype(y.dtype):
+        return y
+    if pd.api.types.is_bool_dtype(values.dtype) or set(map(type, values.dropna())) == {
+        bool
+    }:
+        return y.map({1.0: "True", 0.0: "False"}).astype(object)
+    return y.map(lambda v: np.nan if pd.isna(v) else f"{v:g}").astype(object)
+
+
+# ------------------------------------------------------------------- what to say
+
+
+def _row(name, kind, used, values, note):
+    missing = int(values.isna().sum())
+    return {
+        "column": name,
+        "kind": kind,
+        "used": used,
+        "missing": missing,
+        "share": missing / len(values),
+        "distinct": int(values.nunique()),
+        "note": note,
+    }
+
+
+def _as_kind(values, name, kind, order):
+    """New values of a known column as the kind that it has."""
+    if values.isna().all():
+        return pd.Series(np.nan, index=values.index, dtype=float).astype(
+            object if kind == "category" else float
+        )
+    if kind == "category":
+        text = values.astype(object).where(values.notna())
+        return text.map(lambda v: v if pd.isna(v) else str(v).strip())
+    found = column_kind(values, name, order=order, keep=True)
+    if not pd.api.types.is_numeric_dtype(found.values.dtype):
+        raise ValueError(
+            f"column {name!r} holds text in the new rows, such as "
+            f"{found.values.dropna().iloc[0]!r}, and numbers in the table"
+        )
+    return found.values.astype(float)

@@ -1,0 +1,97 @@
+"""Remarks on a table: what was left out, and what looks wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from .columns import suspicious_codes
+
+__all__ = ["column_notes", "table_notes"]
+
+
+def column_notes(columns):
+    """Say which columns are left out and why: sentences from ``Table.columns``."""
+    told = columns[~columns["used"] & ~columns["kind"].isin(["target", "dropped"])]
+    return [
+        f"Column {row.column!r} ({row.kind}): {row.note}."
+        for row in told.itertuples(index=False)
+    ]
+
+
+def table_notes(frame, X, y, target):
+    """Say what to look at before any result is believed, in sentences.
+
+    Parameters
+    ----------
+    frame : DataFrame, shape (n, c)
+        The table as read.
+    X : DataFrame, shape (n, d)
+        Covariates in use.
+    y : Series, shape (n,)
+        Outcome.
+    target : str
+        Its name.
+
+    Returns
+    -------
+    list of str
+        Copies, rows without covariates, codes for missing, copies of the target,
+        rare labels.
+    """
+    notes = []
+    copies = int(frame.duplicated().sum())
+    if copies:
+        notes.append(
+            f"{copies} rows are copies of others: if the same case was entered twice, "
+            "remove them, or held-out results look better than they are."
+        )
+    empty = int(X.isna().all(axis=1).sum())
+    if empty:
+        notes.append(
+            f"{empty} rows have no covariate at all: their sets rest on the others' "
+            "outcomes alone."
+        )
+    notes += _codes(X)
+    if pd.api.types.is_numeric_dtype(y.dtype):
+        for code, count in suspicious_codes(y):
+            notes.append(
+                f"The target {target!r} holds {code:g} in {count} rows: if it means "
+                f"missing, pass missing_values=[{code:g}]."
+            )
+        notes += _leaks(X, y, target)
+        if 3 <= y.nunique() <= 10:
+            notes.append(
+                f"The target {target!r} has {y.nunique()} different values: for sets "
+                "of labels pass task='classification'."
+            )
+    else:
+        few = y.value_counts().loc[lambda count: count < 10]
+        if len(few):
+            notes.append(
+                f"Few rows have the label {', '.join(map(repr, few.index[:3]))}: sets "
+                "say little about it."
+            )
+    return notes
+
+
+def _leaks(X, y, target):
+    numbers = X.select_dtypes("number")
+    both = numbers.notna().to_numpy() & y.notna().to_numpy()[:, None]
+    names = numbers.columns[both.sum(axis=0) >= 10]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        r = numbers[names].corrwith(y).abs()
+    return [
+        f"Column {name!r} is almost a copy of the target {target!r}: is it known when "
+        "you predict?"
+        for name in r.index[r > 0.999]
+    ]
+
+
+def _codes(X):
+    return [
+        f"Column {name!r} holds {code:g} in {count} rows, far from its other values: "
+        f"if it means missing, pass missing_values=[{code:g}]."
+        for name in X.select_dtypes("number").columns
+        for code, count in suspicious_codes(X[name])
+    ]
