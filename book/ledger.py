@@ -27,7 +27,9 @@
 #
 # Nothing on this page is typed in.
 # The verdicts are read out of the executed notebooks that you are reading, so a verdict without a run cannot appear.
-# So far {glue:text}`n_reproduced` claims are reproduced, {glue:text}`n_differs` differ, and {glue:text}`n_open` are open.
+# {glue:text}`n_reproduced` claims are reproduced, {glue:text}`n_differs` differ, and {glue:text}`n_open` are not attempted at either scale.
+#
+# Three pages stand beside this one: the {doc}`errata` of the documents, {doc}`what we add <additions>` to them, and {doc}`what ran when <what_ran>`.
 
 # %%
 import os
@@ -53,24 +55,27 @@ glue("n_open", int(totals["not attempted"]), display=False)
 # %% [markdown]
 # ## Counts
 #
-# By chapter, and by the kind of statement.
+# By chapter; by the kind of statement; and what there is at each scale.
 
 # %% tags=["remove-input"]
-HTML(page.style() + page.summary_html(counts))
+HTML(page.style() + page.summary_html(counts, "chapter"))
 
 # %% tags=["remove-input"]
-HTML(page.summary_html(claims.summary(ledger, by="kind")))
+HTML(page.summary_html(claims.summary(ledger, by="kind"), "kind"))
+
+# %% tags=["remove-input"]
+HTML(page.summary_html(claims.by_scale(ledger), "scale", bar=False))
 
 # %% [markdown]
 # ## How to read the tables
 #
 # *Quick* is what the chapter computes live, in seconds, each time the book is built.
 # *Paper scale* comes from a stored study (`data/results`, with a manifest each): {glue:text}`n_paper:d` claims have such a result.
-# It may hold fewer replicates than the document's experiment; the last table of this page says how many each study has.
-# *As quick* says that its numbers are those of the live run: an identity, which has no scale, or a check that ran only in the chapter.
+# It may hold fewer replicates than the document's experiment; {doc}`what_ran` says how many each study has.
+# Where a scale has no verdict, a word says why. *As quick*: the numbers are those of the live run. *Exact at any size*: an identity, an enumeration, a comparison with a naive version. *Part of every study*: the method runs at that size in the chapter's studies, and has no check of its own there. *The larger size was not run* means just that.
 # A number in parentheses is a Monte-Carlo standard error.
-# *Published* is what the document prints.
-# Numbers are ours; each links to the cell that computed it.
+# *Published* is what the document prints for the claim, over its settings where it prints a range: taken from its tables and result files (`data/published`). Most claims are words, and have no number.
+# The other numbers are ours; each links to the cell that computed it.
 # Where one claim has several parts, or an array of values, the number is that of the part closest to failing.
 # A claim whose chapter is not written says so.
 
@@ -127,19 +132,9 @@ HTML(page.ledger_html(ledger[ledger["chapter"] == "04_mda_nested"]))
 HTML(page.ledger_html(ledger[ledger["chapter"] == "05_missing_outcomes"]))
 
 # %% [markdown]
-# ## Where the paper-scale numbers come from
-#
-# Each study is stored with its grid, seed, package versions and wall time; `python -m notebook_lib.studies run NAME` makes it again.
-
-# %%
-from notebook_lib import studies
-
-studies.stored().set_index("study").drop(columns="description")
-
-# %% [markdown]
 # ## Check yourself
 #
-# The book's tests call the same function: a claim without a verdict, a verdict without a claim, or two verdicts for one claim would be a line here.
+# The book's tests call the same function: a claim without a verdict, a scale of which nothing is said, a verdict without a claim, or two verdicts for one claim would be a line here.
 
 # %%
 problems = claims.problems(folder)

@@ -170,7 +170,7 @@ def test_a_repeated_run_is_not_a_paper_scale_result(tmp_path):
     table = claims.ledger(tmp_path)
     assert claims.paper_scale(table) == 2
     shown = page.ledger_html(table[table["id"] == "em-A1"])
-    assert "<td>as quick</td>" in shown
+    assert '<span class="word">as quick</span>' in shown
     assert "as quick" not in page.ledger_html(table[table["id"] == "em-A2"])
 
 

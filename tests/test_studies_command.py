@@ -10,6 +10,7 @@ import studies_example as example
 from notebook_lib import studies
 from notebook_lib.studies import __main__ as command
 from notebook_lib.studies.checkpoint import Checkpoints
+from notebook_lib.studies.history import code_html, history_html, versions
 from notebook_lib.studies.plan import CHANGED, SAME, UNKNOWN, announce, cost
 
 
@@ -242,3 +243,26 @@ def test_history_has_every_study(registry, results, call):
     assert first["code"] == SAME
     assert first["packages"]["numpy"]
     assert (second["replicates"], second["date"], second["code"]) == (0, "", "")
+
+
+def test_history_page_says_what_is_short_and_what_failed(registry, results, call):
+    studies.register(example.make(name="other", n_replicates=7))
+    call("run", "example", "--replicates", "3")
+    edit(results, date="2026-01-02", wall_seconds=90.0, n_failed=2)
+    table = studies.history(studies.REGISTRY)
+    shown = history_html(table)
+    assert '<span class="short">3 of 10 replicates</span>, 2 failed' in shown
+    assert "1.5 minutes, 2026-01-02" in shown
+    assert "not run</span>: 4 scenarios, 7 replicates planned" in shown
+    assert ">1 as it ran<" in code_html(table)
+    edit(results, key="0" * 16)
+    assert ">changed since<" in history_html(studies.history(studies.REGISTRY))
+
+
+def test_versions_are_counted(registry, results, call):
+    call("run", "example")
+    (row,) = versions(studies.history(studies.REGISTRY)).to_dict("records")
+    assert row["studies"] == 1
+    assert row["python"].startswith("3.")
+    assert row["numpy"]
+    assert versions(studies.history(studies.REGISTRY, results / "none")).empty

@@ -6,7 +6,8 @@ import dataclasses
 import pathlib
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-LEDGER = "ledger"
+#: The pages that are made of what the executed chapters record.
+LEDGER = ("ledger", "errata", "additions", "what_ran")
 
 
 class BookError(Exception):
@@ -75,19 +76,19 @@ class Layout:
         return sorted(self.book.glob("[0-9][0-9]_*.ipynb"))
 
     def ledger(self) -> list[pathlib.Path]:
-        """The ledger page, which reads the executed chapters (a list of 0 or 1)."""
-        path = self.book / f"{LEDGER}.ipynb"
-        return [path] if path.exists() else []
+        """The ledger and the pages beside it, which read the executed chapters."""
+        paths = [self.book / f"{name}.ipynb" for name in LEDGER]
+        return [path for path in paths if path.exists()]
 
     def notebooks(self) -> list[pathlib.Path]:
-        """Every notebook of the book; the ledger last."""
+        """Every notebook of the book; the ledger and its like last."""
         return self.chapters() + self.ledger()
 
     def sources(self) -> list[pathlib.Path]:
-        """The percent scripts that people edit; the ledger last."""
+        """The percent scripts that people edit; the ledger and its like last."""
         scripts = sorted(self.book.glob("[0-9][0-9]_*.py"))
-        ledger = self.book / f"{LEDGER}.py"
-        return scripts + ([ledger] if ledger.exists() else [])
+        ledger = [self.book / f"{name}.py" for name in LEDGER]
+        return scripts + [script for script in ledger if script.exists()]
 
     def find(self, name: str) -> pathlib.Path:
         """The one notebook whose name begins with `name`.

@@ -14,15 +14,16 @@ from notebook_lib.claims.calls import check, differs, not_attempted
 from notebook_lib.claims.criteria import ClaimFailed
 from notebook_lib.claims.fold import fold
 from notebook_lib.claims.ledger import (
+    by_scale,
     collect,
     combine,
     ledger,
     load_claims,
-    load_published,
     paper_scale,
     problems,
     summary,
 )
+from notebook_lib.claims.published import load_published, printed
 from notebook_lib.claims.record import (
     ANY,
     DIFFERS,
@@ -35,6 +36,12 @@ from notebook_lib.claims.record import (
     quantise,
     show,
 )
+from notebook_lib.claims.registers import (
+    load_additions,
+    load_errata,
+    register_problems,
+    register_summary,
+)
 
 __all__ = [
     "ANY",
@@ -46,18 +53,24 @@ __all__ = [
     "VERDICTS",
     "ClaimFailed",
     "Record",
+    "by_scale",
     "check",
     "collect",
     "combine",
     "differs",
     "fold",
     "ledger",
+    "load_additions",
     "load_claims",
+    "load_errata",
     "load_published",
     "not_attempted",
     "paper_scale",
+    "printed",
     "problems",
     "quantise",
+    "register_problems",
+    "register_summary",
     "show",
     "summary",
 ]

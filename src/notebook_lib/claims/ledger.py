@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from notebook_lib import _checkout
+from notebook_lib.claims.published import printed
 from notebook_lib.claims.record import (
     ANY,
     DIFFERS,
@@ -19,33 +20,14 @@ from notebook_lib.claims.record import (
     Record,
 )
 
+AS_QUICK, NOT_WRITTEN = "as quick", "chapter not written"
+_GROUPS = (*VERDICTS, "not run", "no own scale")
+
 
 def load_claims() -> pd.DataFrame:
     """Return all the claims of the five documents (``data/claims.csv``)."""
     path = _checkout.data_folder() / "claims.csv"
     return pd.read_csv(path, dtype=str, keep_default_na=False)
-
-
-def load_published(chapter: str) -> pd.DataFrame:
-    """Return the numbers that a document prints (``data/published``).
-
-    Parameters
-    ----------
-    chapter : str
-        Its number or name, e.g. ``"05"`` or ``"05_missing_outcomes"``.
-
-    Returns
-    -------
-    DataFrame
-        ``source``, ``table``, ``setting``, ``row``, ``method``, ``metric``,
-        ``value``.
-    """
-    folder = _checkout.data_folder() / "published"
-    path = folder / f"{chapter[:2]}_published.csv"
-    if not path.is_file():
-        there = ", ".join(sorted(p.name[:2] for p in folder.glob("*_published.csv")))
-        raise ValueError(f"no published numbers for chapter {chapter!r}; for {there}")
-    return pd.read_csv(path)
 
 
 def collect(folder: str | Path) -> pd.DataFrame:
@@ -108,13 +90,17 @@ def ledger(folder: str | Path) -> pd.DataFrame:
         that file, ``verdict``, ``why``, and ``quick`` and ``paper``: lists of
         record dicts (one each part), empty where there is none. Those of
         ``paper`` say in ``as_quick`` whether they repeat the live run.
+        ``at_quick`` and ``at_paper`` say in a word what there is at that scale,
+        ``printed`` (list of str) what the document prints.
     """
     claims = load_claims()
+    numbers = printed(dict(zip(claims["id"], claims["chapter"], strict=True)))
     found = collect(folder)
     pages = {path.stem for path in Path(folder).glob("*.ipynb")}
     by_claim = {key: group for key, group in found.groupby("id", sort=False)}
     rows = [
         _ledger_row(claim, by_claim.get(claim["id"]), claim["chapter"] in pages)
+        | {"printed": numbers.get(claim["id"], [])}
         for claim in claims.to_dict("records")
     ]
     return pd.DataFrame(rows)
@@ -132,13 +118,25 @@ def _ledger_row(claim: dict, found: pd.DataFrame | None, written: bool) -> dict:
     row["paper"] = [r | {"as_quick": repeats} for r in paper]
     row["paper"] += [r | {"as_quick": True} for r in same]
     row["verdict"] = _overall(row["quick"], row["paper"])
+    row["at_quick"] = _word(row["quick"], claim["no_quick"], written)
+    row["at_paper"] = _word(row["paper"], claim["no_paper"], written)
     # The reasons of what decided; of a scale left out if the other decided.
     deciding = [r for r in records if r["verdict"] == row["verdict"] and r["why"]]
     telling = deciding or [r for r in records if r["why"]]
     row["why"] = "; ".join(dict.fromkeys(r["why"] for r in telling))
     if not records:
-        row["why"] = "no verdict in the chapter" if written else "chapter not written"
+        row["why"] = "no verdict in the chapter" if written else NOT_WRITTEN
     return row
+
+
+def _word(records: list[dict], otherwise: str, written: bool) -> str:
+    """What there is at one scale: a verdict, or why there is none."""
+    own = [r["verdict"] for r in records if not r.get("as_quick")]
+    if own:
+        return combine(own)
+    if records:
+        return AS_QUICK
+    return otherwise if written else NOT_WRITTEN
 
 
 def _is_among(record: dict, others: list[dict]) -> bool:
@@ -201,15 +199,44 @@ def summary(table: pd.DataFrame, by: str = "chapter") -> pd.DataFrame:
     return counts
 
 
+def by_scale(table: pd.DataFrame) -> pd.DataFrame:
+    """Count what there is at each scale.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As returned by :func:`ledger`.
+
+    Returns
+    -------
+    DataFrame
+        Rows "quick" and "paper scale"; columns ``reproduced``, ``differs``,
+        ``not attempted``, ``not run``, ``no own scale`` (the numbers of the live
+        run, or a check that size does not change) and ``claims``.
+    """
+    rows = {}
+    for name, column in (("quick", "at_quick"), ("paper scale", "at_paper")):
+        counts = table[column].map(_group).value_counts()
+        rows[name] = [int(counts.get(group, 0)) for group in _GROUPS] + [len(table)]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=[*_GROUPS, "claims"])
+
+
+def _group(word: str) -> str:
+    if word in VERDICTS:
+        return word
+    absent = word == NOT_WRITTEN or "not run" in word or "see paper scale" in word
+    return "not run" if absent else "no own scale"
+
+
 def problems(folder: str | Path) -> list[str]:
     """What is wrong with the verdicts of a folder of executed notebooks.
 
     Returns
     -------
     list of str
-        A line for each claim of a chapter in the book that has no verdict, each
-        verdict without a claim, each verdict in a chapter that is not its own
-        and each duplicate; empty when all is well.
+        A line for each claim of a chapter in the book that has no verdict, or at
+        one scale neither a verdict nor a word that says why, each verdict
+        without a claim and each duplicate; empty when all is well.
     """
     claims, found = load_claims(), collect(folder)
     home = dict(zip(claims["id"], claims["chapter"], strict=True))
@@ -219,6 +246,11 @@ def problems(folder: str | Path) -> list[str]:
         for id, chapter in home.items()
         if chapter in pages and id not in set(found["id"])
     ]
+    for row in ledger(folder).to_dict("records"):
+        if row["quick"] or row["paper"]:
+            for scale in SCALES:
+                if not row[f"at_{scale}"]:
+                    lines.append(f"{row['id']}: nothing is said at {scale} scale")
     for record in found.to_dict("records"):
         if record["id"] not in home:
             lines.append(f"{record['id']}: verdict without a claim in {record['page']}")

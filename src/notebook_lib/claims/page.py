@@ -42,6 +42,13 @@ table.ledger th, table.ledger td {border: 0; padding: .3rem .5rem;
 table.ledger td.above {border-bottom: 0; padding-bottom: 0}
 table.ledger thead th {overflow-wrap: normal}
 table.ledger tbody th {white-space: nowrap; font-weight: 600}
+table.ledger.counts tbody th {white-space: normal}
+table.ledger.counts td, table.ledger.counts th {padding: .3rem .35rem}
+table.ledger .word {opacity: .78}
+@media (max-width: 40rem) {
+  table.ledger.counts {font-size: .74rem}
+  table.ledger.counts .share {display: none}
+}
 table.ledger .criterion, table.ledger .why {opacity: .78; display: block}
 table.ledger a {white-space: nowrap}
 table.ledger .verdict {font-weight: 600; white-space: nowrap}
@@ -90,8 +97,9 @@ def _row(row: dict) -> str:
     if records:
         name = f'<a href="{link(records[0])}">{name}</a>'
     found = (
-        f"<tr><td>{_cell(row['quick'])}</td><td>{_cell(row['paper'])}</td>"
-        f"<td>{_published(records)}</td></tr>"
+        f"<tr><td>{_cell(row['quick'], row['at_quick'])}</td>"
+        f"<td>{_cell(row['paper'], row['at_paper'])}</td>"
+        f"<td>{_published(records, row['printed'])}</td></tr>"
     )
     span = ' rowspan="2"' if records else ""
     return (
@@ -109,9 +117,9 @@ def link(record: dict) -> str:
     return html.escape(f"{record['page']}.html#{record['anchor']}", quote=True)
 
 
-def _cell(records: list[dict]) -> str:
-    if records and all(record.get("as_quick") for record in records):
-        return "as quick"
+def _cell(records: list[dict], word: str) -> str:
+    if not records or all(record.get("as_quick") for record in records):
+        return f'<span class="word">{html.escape(word)}</span>'
     return _stack([_line(record) for record in records])
 
 
@@ -145,12 +153,16 @@ def _error(value) -> str:
     return f" ({value:.2g})" if known else ""
 
 
-def _published(records: list[dict]) -> str:
-    found = {}
-    for record in records:
-        if not pd.isna(record["published"]):
-            value = show(record["published"]) + _error(record["published_error"])
-            found[value] = None
+def _published(records: list[dict], printed: list[str]) -> str:
+    """What the document prints: by its tables, else as the records have it."""
+    found = dict.fromkeys(printed)
+    if not found:
+        for record in records:
+            if not pd.isna(record["published"]):
+                value = show(record["published"]) + _error(record["published_error"])
+                found[value] = None
+    if not found:
+        return '<span class="word">no number</span>'
     return _stack([html.escape(value) for value in found])
 
 
@@ -160,20 +172,35 @@ def _verdict(row: dict) -> str:
     return f'<span class="verdict {kind}">{row["verdict"]}</span>{why}'
 
 
-def summary_html(counts: pd.DataFrame) -> str:
-    """Lay out the counts of :func:`notebook_lib.claims.summary` with a bar each."""
-    head = "".join(f'<th scope="col">{n}</th>' for n in ("", *counts.columns, "share"))
-    rows = "".join(_summary_row(name, row) for name, row in counts.iterrows())
+def summary_html(counts: pd.DataFrame, label: str = "", *, bar: bool = True) -> str:
+    """Lay out counts as a narrow table, with a bar for each row.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        As :func:`notebook_lib.claims.summary` returns it, or another table of
+        whole numbers.
+    label : str
+        The head of the first column.
+    bar : bool
+        Whether the last column shows the share of the verdicts.
+    """
+    names = "".join(f'<th scope="col">{html.escape(str(n))}</th>' for n in counts)
+    first = f'<th scope="col">{html.escape(label)}</th>'
+    share = '<th scope="col" class="share">share</th>' if bar else ""
+    rows = "".join(_summary_row(name, row, bar) for name, row in counts.iterrows())
     return (
-        '<div class="ledger"><table class="ledger">'
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+        '<div class="ledger"><table class="ledger counts"><thead>'
+        f"<tr>{first}{names}{share}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
-def _summary_row(name: str, row: pd.Series) -> str:
+def _summary_row(name: str, row: pd.Series, bar: bool) -> str:
     cells = "".join(f"<td>{int(value)}</td>" for value in row)
+    if bar:
+        cells += f'<td class="share">{_bar(row)}</td>'
     label = html.escape(CHAPTERS.get(str(name), str(name)))
-    return f'<tr><th scope="row">{label}</th>{cells}<td>{_bar(row)}</td></tr>'
+    return f'<tr><th scope="row">{label}</th>{cells}</tr>'
 
 
 def _bar(row: pd.Series) -> str:

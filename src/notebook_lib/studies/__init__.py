@@ -21,7 +21,8 @@ import pkgutil
 
 from notebook_lib.studies.checkpoint import clear_checkpoints
 from notebook_lib.studies.compare import verify
-from notebook_lib.studies.plan import State, history, state
+from notebook_lib.studies.history import history
+from notebook_lib.studies.plan import State, state
 from notebook_lib.studies.runner import run
 from notebook_lib.studies.store import aggregate, load, save, stored
 from notebook_lib.studies.study import Study, grid

@@ -8,8 +8,6 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from notebook_lib.studies.checkpoint import Checkpoints
 from notebook_lib.studies.runner import clock
 from notebook_lib.studies.store import results_folder
@@ -97,48 +95,7 @@ def state(study: Study, folder: str | Path | None = None) -> State:
     return State(study, json.loads(path.read_text(encoding="utf-8")))
 
 
-def history(known: dict[str, Study], folder: str | Path | None = None) -> pd.DataFrame:
-    """List every study: what ran when, how long, with which versions.
-
-    Parameters
-    ----------
-    known : dict
-        Studies by name, as :func:`notebook_lib.studies.discover` returns them.
-    folder : str or Path, optional
-        ``data/results`` of the checkout by default.
-
-    Returns
-    -------
-    DataFrame
-        One row per study, sorted by name: ``study``, ``description``,
-        ``document``, ``scenarios``, ``replicates`` (stored), ``planned``,
-        ``failed``, ``minutes`` (wall time times workers), ``date`` ("" if not
-        run), ``python``, ``packages`` (dict) and ``code`` (see :class:`State`).
-    """
-    rows = []
-    for name, study in sorted(known.items()):
-        now = state(study, folder)
-        manifest = now.manifest or {}
-        rows.append(
-            {
-                "study": name,
-                "description": study.description,
-                "document": study.document,
-                "scenarios": len(study.scenarios),
-                "replicates": now.stored,
-                "planned": study.n_replicates,
-                "failed": manifest.get("n_failed", 0),
-                "minutes": round(_seconds(manifest) / 60, 1),
-                "date": manifest.get("date", ""),
-                "python": manifest.get("python", ""),
-                "packages": manifest.get("packages", {}),
-                "code": now.code,
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _seconds(manifest: dict) -> float:
+def seconds(manifest: dict) -> float:
     """Seconds of all workers together; -1 workers count as one."""
     return manifest.get("wall_seconds", 0.0) * max(1, manifest.get("n_jobs", 1))
 
@@ -164,7 +121,7 @@ def cost(now: State, checkpoints: str | Path | None = None) -> float | None:
     planned = now.study.n_replicates * len(now.study.scenarios)
     done, _ = Checkpoints(now.study, checkpoints).read()
     left = max(0, planned - len(done))
-    return _seconds(now.manifest) / max(1, ran) * left
+    return seconds(now.manifest) / max(1, ran) * left
 
 
 def announce(

@@ -21,7 +21,7 @@ RESERVED = ("scenario", "replicate", "error")
 
 _LIBRARY = __name__.partition(".")[0]
 #: Running and storing a study does not change its numbers.
-_PARTS = ("study", "runner", "store", "checkpoint", "plan", "compare")
+_PARTS = ("study", "runner", "store", "checkpoint", "plan", "compare", "history")
 _MACHINERY = {f"{_LIBRARY}.studies"} | {f"{_LIBRARY}.studies.{p}" for p in _PARTS}
 
 Replicate = Callable[[dict, np.random.Generator], "list[dict]"]
