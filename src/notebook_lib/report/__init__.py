@@ -34,6 +34,7 @@ from .predict import check_coverage, predict_gaps
 from .reading import EXAMPLE_TARGET, Table, example_path, read_table
 from .recommend import Recommendation, recommend
 from .remarks import column_notes, table_notes
+from .summary import in_short
 from .write import write_report
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "example_path",
     "execute_notebook",
     "filled",
+    "in_short",
     "mask_names",
     "mask_table",
     "missingness_auc",

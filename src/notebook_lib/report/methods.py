@@ -68,7 +68,7 @@ METHODS = {
         "mask-conditional: at least 1 - alpha on every mask.",
         _EXCHANGEABLE + _MCAR,
         "chapter 4",
-        "infinite on masks that include few others'.",
+        "infinite on masks that too few other rows fit under.",
         ("covariates",),
     ),
     "nested": Method(

@@ -48,7 +48,7 @@ def outcome_model(n_rows, n_columns, *, model="auto", task="regression"):
             f"model must be 'auto', 'linear', 'boosting' or an estimator, got {model!r}"
         )
     if model == "auto":
-        small = 10 * n_columns <= n_rows <= _LINEAR_ROWS
+        small = 5 * n_columns <= n_rows <= _LINEAR_ROWS
         model = "linear" if small else "boosting"
     if task == "classification":
         if model == "linear":

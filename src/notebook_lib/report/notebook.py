@@ -86,6 +86,7 @@ def build_notebook(source, target, choice, *, options, held_out, title):
             ("code", _COVERAGE, _ALT_COVERAGE),
         ]
     cells += [("markdown", _REASON_WORDS), ("code", _REASONS), ("code", _CSV)]
+    cells += [("markdown", "## In short"), ("code", _SHORT, "summary")]
     cells += [("markdown", "## Go on from here\n\n" + _BY_HAND_WORDS)]
     cells += [("code", _by_hand(choice.method, held_out))]
     book = nbformat.v4.new_notebook()
@@ -98,8 +99,8 @@ def build_notebook(source, target, choice, *, options, held_out, title):
         make = nbformat.v4.new_code_cell if kind == "code" else None
         cell = (make or nbformat.v4.new_markdown_cell)(text)
         cell["id"] = f"cell-{number:02d}"
-        if extra == ["parameters"]:
-            cell.metadata["tags"] = ["parameters"]
+        if extra in (["parameters"], ["summary"]):
+            cell.metadata["tags"] = extra
         elif extra:
             cell.metadata["alt"] = extra[0]
         book.cells.append(cell)
@@ -248,6 +249,8 @@ _CSV = """result.to_csv(
     "intervals.csv", index=False, float_format="%.6g", lineterminator="\\n"
 )
 print(f"intervals.csv: {len(result)} lines")"""
+
+_SHORT = """Markdown(report.in_short(table, gaps, choice, result))"""
 
 _BY_HAND_WORDS = """The same with the library's estimator, to change as you like:"""
 

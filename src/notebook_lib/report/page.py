@@ -23,8 +23,16 @@ def render_page(book, title):
     str
         The document. Code is folded.
     """
-    body = "\n".join(filter(None, (_cell(cell) for cell in book.cells)))
+    parts = [part for cell in book.cells if (part := _cell(cell))]
+    body = "\n".join([parts[0], _first(book), *parts[1:]])
     return _PAGE.format(title=html.escape(title), style=_STYLE, body=body)
+
+
+def _first(book):
+    """What the reader wants to know first: the cell tagged ``summary``."""
+    cells = [c for c in book.cells if "summary" in c.metadata.get("tags", ())]
+    shown = [_output(output, cell) for cell in cells for output in cell.outputs]
+    return f'<section class="short">{"".join(shown)}</section>' if shown else ""
 
 
 def _cell(cell):
@@ -69,7 +77,14 @@ def _table(text):
     table = re.search(r"<table.*?</table>", text, flags=re.DOTALL).group(0)
     table = re.sub(r"<table[^>]*>", "<table>", table)
     table = re.sub(r' style="[^"]*"', "", table)
+    table = table.replace("&lt;NA&gt;", "").replace("<td>NaN</td>", "<td></td>")
+    heads = re.findall(r"<tr>\s*<th>(\d+)</th>", table)
+    if heads and heads == [str(number) for number in range(len(heads))]:
+        # Row numbers say nothing; labels do.
+        table = re.sub(r"(<tr>\s*)<th>\d+</th>", r"\1", table)
+        table = re.sub(r"(<tr[^>]*>\s*)<th></th>", r"\1", table)
     table = table.replace("<th></th>", "<td></td>")
+    table = re.sub(r"<td>([^<]{30,})</td>", r'<td class="long">\1</td>', table)
     box = '<div class="scroll" tabindex="0" role="region" aria-label="table">'
     return f"{box}{table}</div>"
 
@@ -97,6 +112,8 @@ pre.said { white-space: pre-wrap; }
 details { margin: .3rem 0 1.1rem; color: var(--ink); }
 summary { cursor: pointer; font-size: .8rem; opacity: .75; width: max-content;
   padding: .2rem 0; }
+.short { border-left: 4px solid var(--accent); background: var(--soft);
+  padding: .2rem 1rem; border-radius: 0 6px 6px 0; }
 figure { margin: 1rem 0; padding: .6rem; background: #ffffff; border-radius: 6px;
   border: 1px solid var(--line); text-align: center; }
 img { max-width: 100%; height: auto; }
@@ -107,6 +124,7 @@ table { border-collapse: collapse; font-size: .84rem; min-width: 100%;
 th, td { padding: .35rem .6rem; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--line); overflow-wrap: normal; }
 td { min-width: 3rem; max-width: 24rem; }
+td.long { min-width: 15rem; }
 thead th { background: var(--soft); white-space: nowrap; }
 tbody th { font-weight: 500; opacity: .7; }
 tr:last-child > * { border-bottom: 0; }

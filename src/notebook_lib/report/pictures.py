@@ -146,6 +146,7 @@ def plot_intervals(result, *, alpha=None, n_rows=60):
         ax.grid(axis="x", visible=False)
     else:
         _draw_intervals(ax, part, n_rows)
+        fig.legend(loc="outside lower center", ncol=4)
     plt.close(fig)
     return fig
 
@@ -174,4 +175,3 @@ def _draw_intervals(ax, part, n_rows):
         ax.plot([], [], ":", color=OKABE_ITO["grey"], label="infinite")
     ax.set(xlabel="rows, by prediction", ylabel="outcome")
     ax.set_xticks([])
-    ax.legend(loc="upper left", ncol=4)

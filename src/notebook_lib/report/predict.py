@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from scipy.stats import beta
+from threadpoolctl import threadpool_limits
 
 from .._validation import check_alpha
 from ..exceptions import warn_infinite
@@ -93,10 +94,12 @@ def predict_gaps(
             "method to go on row by row, such as method='imputed'"
         )
     make = _by_weights if chosen in OUTCOME_METHODS else _by_masks
-    parts = [
-        _frame(table, part, labels, sets, levels, recommendation.name)
-        for part, labels, sets in make(table, chosen, levels, new, model, int(seed))
-    ]
+    # On a table of this kind several threads cost more than they give.
+    with threadpool_limits(limits=1):
+        parts = [
+            _frame(table, part, labels, sets, levels, recommendation.name)
+            for part, labels, sets in make(table, chosen, levels, new, model, int(seed))
+        ]
     frame = pd.concat(parts, ignore_index=True)
     infinite = frame["infinite"]
     if infinite.any():
@@ -235,8 +238,8 @@ def check_coverage(result, *, min_rows=10):
         masks = part["mask"].where(counts >= min_rows, "rare masks")
         frames.append(_coverage(part, pd.Series("all", index=part.index), level))
         by_mask = _coverage(part, masks, level)
-        last = by_mask["mask"] == "rare masks"
         by_mask = by_mask.sort_values("n", ascending=False, kind="stable")
+        last = by_mask["mask"] == "rare masks"
         frames += [by_mask[~last], by_mask[last]]
     return pd.concat([f for f in frames if len(f)], ignore_index=True)
 

@@ -59,8 +59,9 @@ class Recommendation:
 
     def text(self):
         """The recommendation as Markdown, str."""
+        name = self.name.replace("*", r"\*")
         lines = [
-            f"**{self.name}** ({self.chapter}).",
+            f"**{name}** ({self.chapter}).",
             "",
             f"* Why: {self.why}",
             f"* Guarantee: {self.guarantee}",
@@ -258,6 +259,18 @@ def _cautions(table, gaps, case, method):
             "the mask in the propensity; nothing is promised for each mask."
         )
     if method in ("weighted", "pro-cp", "pro-cp2"):
+        found = overlap(table)
+        if found["effective calibration rows"] < 50:
+            yield (
+                f"few observed rows look like the missing ones (they count as "
+                f"{found['effective calibration rows']:.0f}): the sets rest on few "
+                "rows, and change with the seed."
+            )
+        if found["lowest test propensity"] < 0.02:
+            yield (
+                "some missing rows are of a kind that is hardly ever observed: there "
+                "the sets rest on the model."
+            )
         yield (
             "the propensity is estimated: its error adds to the miscoverage (chapter 5 "
             "bounds it)."
