@@ -155,7 +155,7 @@ GUIDE: tuple[Advice, ...] = (
         "CP-MDA-Nested*",
         "gaps are independent of covariates and outcome",
         "for each pattern, 1 − 2α",
-        "predicts each test row under many masks",
+        "predicts each row under many masks; without MCAR, marginal only",
         "notebook_lib.covariates.CPMDANestedStar",
         "04_mda_nested",
     ),

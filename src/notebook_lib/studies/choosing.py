@@ -7,6 +7,7 @@ which covariates, outcomes, a class, or (in a ratings matrix) entries are missin
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from ..exceptions import InfiniteSetWarning
 from ..guide import advice
 from ..matrix import SmallSampleWarning
 from ..metrics import length_summary
+from ..params import Rule
 from .choosing_trials import (
     trial_class,
     trial_covariates,
@@ -23,7 +25,18 @@ from .choosing_trials import (
     trial_outcomes,
 )
 
-__all__ = ["look", "one_table", "plot_comparison", "promise", "run_trials", "summarise"]
+__all__ = [
+    "falls_short",
+    "look",
+    "one_table",
+    "optional_file",
+    "plot_comparison",
+    "promise",
+    "reaches",
+    "run_trials",
+    "summarise",
+    "words",
+]
 
 #: Which entry of the guide each method of the comparison belongs to.
 GUIDE_KEYS = {
@@ -91,7 +104,8 @@ def promise(method: str, mechanism: str | None = None) -> str:
         known = ", ".join([*GUIDE_KEYS, *_OWN_PROMISES])
         raise ValueError(f"method {method!r} is not in the comparison; it has {known}")
     if method in NEEDS_MCAR and mechanism not in (None, "MCAR"):
-        return "void here: needs MCAR"
+        nested = GUIDE_KEYS[method] == "nested-star"
+        return "marginal, 1 − 2α" if nested else "none: needs MCAR"
     return advice(GUIDE_KEYS[method]).guarantee
 
 
@@ -200,6 +214,51 @@ def summarise(frame, *, baseline) -> pd.DataFrame:
     return pd.DataFrame(lines).set_index("method")
 
 
+def _upper_end(table, method, column, z):
+    errors = {"coverage": "error", "worst": "worst error", "joint": "joint error"}
+    row = table.loc[method]
+    return float(row[column] + z * row[errors[column]])
+
+
+def reaches(table, method, level, *, column="worst", z=4.5) -> bool:
+    """Whether a coverage is at least a level, within its Monte-Carlo error.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Result of :func:`summarise`, with one row for `method`.
+    method : str
+        Row.
+    level : float
+        Coverage to reach.
+    column : {"worst", "coverage", "joint"}
+        Which coverage.
+    z : float
+        Allowance in Monte-Carlo errors; the smallest of several means is biased
+        downwards by one or two.
+
+    Returns
+    -------
+    bool
+    """
+    return _upper_end(table, method, column, z) >= level
+
+
+def falls_short(table, method, level, *, column="worst", z=3.0) -> bool:
+    """Whether a coverage is below a level by more than `z` Monte-Carlo errors.
+
+    Parameters
+    ----------
+    table, method, level, column, z
+        As in :func:`reaches`.
+
+    Returns
+    -------
+    bool
+    """
+    return _upper_end(table, method, column, z) < level
+
+
 def one_table(summaries: dict) -> pd.DataFrame:
     """Stack summaries of several gaps into one tidy frame, with the guarantees.
 
@@ -282,3 +341,26 @@ def plot_comparison(ax, table, level):
     ax.set_ylim(len(table) - 0.5, -0.7)
     ax.annotate("length", (1.01, -0.7), xycoords=("axes fraction", "data"))
     ax.set_xlabel("coverage: ● all rows   ○ worst group")
+
+
+# ---------------------------------------------------------- parameters of a reader
+
+
+def _existing(value):
+    if not isinstance(value, str):
+        raise ValueError("give a text")
+    if value and not Path(value).is_file():
+        raise ValueError("there is no such file")
+    return value
+
+
+def _text(value):
+    if not isinstance(value, str):
+        raise ValueError("give a text")
+    return value
+
+
+#: The reader's table: nothing (the bundled example) or a file that exists.
+optional_file = Rule("'' (the bundled example) or the path of a CSV file", _existing)
+#: Any text, also none.
+words = Rule("a text", _text)
