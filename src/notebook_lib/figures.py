@@ -91,6 +91,7 @@ METHODS: dict[str, dict[str, MethodStyle]] = {
     },
     "04_mda_nested": {
         "oracle": _style("black", "o", "-"),
+        "QR": _style("grey", ".", ":"),
         "CP": _style("grey", "X", "--"),
         "CQR": _style("sky", "v", "--"),
         "CP-MDA-Exact": _style("green", "P", "-"),
@@ -132,6 +133,7 @@ ALIASES = {
     "cqr-mda-nested*": "CP-MDA-Nested*",
     "exact": "CP-MDA-Exact",
     "nested": "CP-MDA-Nested",
+    "cp-mda-nested (half tails)": "CP-MDA-Nested",
     "nested*": "CP-MDA-Nested*",
     "nested* (<=2)": "CP-MDA-Nested* (<=2)",
     "eqw": "equal weights",

@@ -183,13 +183,6 @@ def over_masked_exactly(rng, n=500, d=5):
     return True
 
 
-def flat_kernel(d, rng, n=750):
-    """A6: median bandwidth, and effective share of rows at the complete mask."""
-    from .mask_live import bandwidth
-
-    return bandwidth(d, rng.integers(2**31), n)
-
-
 # ------------------------------------------------------- reference lengths (E2)
 
 

@@ -100,8 +100,9 @@ def extremes(table) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``marginal``, ``lowest``, ``lowest_error``, ``highest``, and ``failing``: masks
-        with coverage below the level by more than three errors.
+        ``marginal``, ``lowest``, ``lowest_error``, ``highest``, ``infinite`` (largest
+        share of a mask), and ``failing``: masks with coverage below the level by more
+        than three errors.
     """
     keys = [k for k in ("phi", "mechanism", "setting", "method") if k in table]
     rows = []
@@ -120,6 +121,7 @@ def extremes(table) -> pd.DataFrame:
                 "lowest": low["coverage"],
                 "lowest_error": float(error[low.name]),
                 "highest": masks["coverage"].max(),
+                "infinite": masks["infinite"].max(),
                 "failing": int(short.sum()),
                 "masks": len(masks),
             }
