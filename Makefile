@@ -60,7 +60,7 @@ lint: $(V)/.stamp ## ruff and the check of the pairs
 	$(BOOK) check
 
 studies: $(V)/.stamp ## run each study that is due (LIST=1, RUN=name, VERIFY=name, JOBS=2)
-	$(PYTHON) -m notebook_lib.studies $(if $(LIST),list,$(if $(VERIFY),verify $(VERIFY),\
+	$(PYTHON) -m notebook_lib.studies $(if $(LIST),list,$(if $(VERIFY),verify $(VERIFY) $(if $(STAMP),--stamp),\
 	  run $(or $(RUN),--due)) $(if $(JOBS),--jobs $(JOBS)) \
 	  $(if $(DASK),--scheduler $(DASK)))
 

@@ -62,7 +62,7 @@ versions(table)
 # ## Is the code still the same?
 #
 # A manifest keeps a hash of the study's grid, seed and of all code that its replicates reach, comments left out.
-# *Changed since* says that some of it was edited after the run, were it a word in a message; the numbers need not differ, and `VERIFY` tells.
+# *Changed since* says that some of it was edited after the run, were it a word in a message; the numbers need not differ, and `VERIFY` tells; with `STAMP=1` it notes in the manifest that they do not.
 # The hash depends on Python's minor version, so results made with another one are *not comparable*.
 
 # %% tags=["remove-input"]

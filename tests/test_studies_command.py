@@ -203,6 +203,22 @@ def test_verify_finds_the_same_bytes(registry, results, call, capsys):
     assert studies.load("example")[1]["n_replicates"] == 4
 
 
+def test_a_stamp_says_that_newer_code_gives_the_same_bytes(registry, results, call):
+    call("run", "example")
+    before = (results / "example.csv").read_bytes()
+    edit(results, key="0" * 16)
+    call("verify", "example")
+    assert states()[0].code == CHANGED
+    assert call("verify", "example", "--stamp") == 0
+    (now,) = states()
+    assert now.code == SAME
+    assert not now.due
+    assert now.manifest["key"] == "0" * 16
+    assert (results / "example.csv").read_bytes() == before
+    studies.REGISTRY["example"] = example.make(version="2")
+    assert states()[0].code == CHANGED
+
+
 def test_verify_says_where_bytes_differ(registry, results, call, capsys):
     call("run", "example")
     path = results / "example.csv"

@@ -44,6 +44,11 @@ def _parser() -> argparse.ArgumentParser:
     running.add_argument("--restart", action="store_true", help="ignore checkpoints")
     again = commands.add_parser("verify", help="run again and compare the bytes")
     again.set_defaults(do=_verify, replicates=None, output=None)
+    again.add_argument(
+        "--stamp",
+        action="store_true",
+        help="note in the manifest that this code gave the same bytes",
+    )
     for command in (running, again):
         _add_shared(command)
     return parser
@@ -167,7 +172,7 @@ def _refuse_shorter(now: studies.State, count: int) -> None:
 
 
 def _verify_one(study: studies.Study, args) -> bool:
-    same, words = studies.verify(study, **_options(args))
+    same, words = studies.verify(study, stamp=args.stamp, **_options(args))
     print(words, flush=True)
     return same
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 from pathlib import Path
 
@@ -10,7 +11,12 @@ import pandas as pd
 
 from notebook_lib.studies.checkpoint import clear_checkpoints
 from notebook_lib.studies.runner import run
-from notebook_lib.studies.store import load, results_folder, to_csv
+from notebook_lib.studies.store import (
+    load,
+    results_folder,
+    to_csv,
+    write_manifest,
+)
 from notebook_lib.studies.study import Study
 
 
@@ -41,11 +47,11 @@ def stored_frame(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def verify(
-    study: Study, *, folder: str | Path | None = None, **options
+    study: Study, *, folder: str | Path | None = None, stamp: bool = False, **options
 ) -> tuple[bool, str]:
     """Run a study as often as its stored result did, and compare the bytes.
 
-    Nothing is stored. A run that was killed resumes, as :func:`run` does.
+    No result is stored. A run that was killed resumes, as :func:`run` does.
 
     Parameters
     ----------
@@ -53,6 +59,9 @@ def verify(
         One with a stored result.
     folder : str or Path, optional
         ``data/results`` of the checkout by default.
+    stamp : bool
+        Note in the manifest that the code as it is now gave the same bytes, and
+        when: then the result no longer counts as older than the code.
     **options
         Passed on to :func:`run`: ``n_jobs``, ``backend``, ``checkpoint_dir``.
 
@@ -74,10 +83,14 @@ def verify(
     text = to_csv(stored_frame(study, frame))
     clear_checkpoints(study, options.get("checkpoint_dir"))
     digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
+    folder = results_folder() if folder is None else Path(folder)
     if digest == manifest["sha256"]:
+        if stamp:
+            today = datetime.date.today().isoformat()
+            manifest["verified"] = {"key": study.key, "date": today}
+            write_manifest(folder / f"{study.name}.json", manifest)
         return True, f"{study.name}: the same bytes, sha256 {digest[:16]}"
-    path = (results_folder() if folder is None else Path(folder)) / f"{study.name}.csv"
-    before = path.read_text(encoding="utf-8")
+    before = (folder / f"{study.name}.csv").read_text(encoding="utf-8")
     return False, f"{study.name}: {_difference(before, text)}"
 
 

@@ -43,7 +43,7 @@ class State:
 
     @property
     def code(self) -> str:
-        """Whether the code is the one that ran.
+        """Whether the code is the one that ran, or gave the same bytes since.
 
         ``same``, ``changed``, or ``other Python`` where that cannot be told: the
         key is taken from source as Python itself writes it, which differs
@@ -51,7 +51,8 @@ class State:
         """
         if self.manifest is None:
             return ""
-        if self.manifest["key"] == self.study.key:
+        verified = self.manifest.get("verified", {}).get("key")
+        if self.study.key in (self.manifest["key"], verified):
             return SAME
         there = self.manifest.get("python", platform.python_version())
         return CHANGED if _minor(there) == _minor() else UNKNOWN

@@ -141,9 +141,14 @@ def save(
     path = folder / f"{study.name}.csv"
     path.write_text(text, encoding="utf-8", newline="\n")
     manifest = _manifest(study, frame, text, note)
-    content = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
-    path.with_suffix(".json").write_text(content, encoding="utf-8", newline="\n")
+    write_manifest(path.with_suffix(".json"), manifest)
     return path
+
+
+def write_manifest(path: Path, manifest: dict) -> None:
+    """Write a manifest, the same bytes for the same content."""
+    content = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+    path.write_text(content, encoding="utf-8", newline="\n")
 
 
 def _manifest(study: Study, frame: pd.DataFrame, text: str, note: str) -> dict:
