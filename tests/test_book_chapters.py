@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from notebook_lib.params import describe
-from tools.book import chapter, notebooks, pairs
+from tools.book import chapter, notebooks, pairs, parameters
 from tools.book.layout import Layout
 
 LAYOUT = Layout()
@@ -18,6 +18,7 @@ CHAPTERS = LAYOUT.chapters()
 CELLS = (12, 25)
 MEDIAN_LINES = 8
 LONGEST = 25
+N_SETTINGS = 3
 HIDDEN = {"remove-cell", "remove-input", "hide-cell", "hide-input"}
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -143,12 +144,37 @@ def test_papermill_documents_the_same_parameters(path):
 # ------------------------------------------------------------ other settings
 
 
+def settings():
+    """The sets of other parameters: ``book/params/<chapter>.<name>.yml``."""
+    return [
+        pytest.param(path, given, id=given.name.removesuffix(".yml"))
+        for path in CHAPTERS
+        for given in sorted((LAYOUT.book / "params").glob(f"{path.stem}.*.yml"))
+    ]
+
+
+def read_settings(path):
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
 @each_chapter
-def test_smoke_parameters_run(path, tmp_path):
-    smoke = LAYOUT.book / "params" / f"{path.stem}.smoke.yml"
-    assert smoke.exists(), f"{smoke.name} is missing: small parameters for this chapter"
-    given = yaml.safe_load(smoke.read_text(encoding="utf-8"))
-    assert given
+def test_three_sets_of_other_parameters(path):
+    """Not the defaults, and not one another: another level and seed each."""
+    default = {p.name: p.value for p in describe(path)}
+    sets = [read_settings(p.values[1]) for p in settings() if p.values[0] == path]
+    assert len(sets) >= N_SETTINGS
+    for name in ("alpha", "seed"):
+        values = [default[name], *(given[name] for given in sets)]
+        assert len(set(values)) == len(values), f"{name}: {values}"
+    for given in sets:
+        parameters.check(given, describe(path))
+        same = [name for name, value in given.items() if value == default[name]]
+        assert same == [], "values of the defaults say nothing"
+
+
+@pytest.mark.parametrize(("path", "file"), settings())
+def test_chapter_runs_with_other_parameters(path, file, tmp_path):
+    given = read_settings(file)
     target = chapter.run_chapter(
         LAYOUT, path.stem, given, output=tmp_path, page=False, say=print
     )
