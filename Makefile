@@ -14,6 +14,10 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
+PEERS := .venv-bench
+EXTRA := import tomllib; f = open("pyproject.toml", "rb"); \
+  print(*tomllib.load(f)["project"]["optional-dependencies"]["bench"])
+
 SITE := _build/site/_build/html
 HERE = $(shell find $(1) -type f -not -path '*/.*' -not -name '*.pyc' 2>/dev/null)
 # What a notebook's outputs can depend on.
@@ -64,9 +68,8 @@ studies: $(V)/.stamp ## run each study that is due (LIST=1, RUN=name, VERIFY=nam
 	  run $(or $(RUN),--due)) $(if $(JOBS),--jobs $(JOBS)) \
 	  $(if $(DASK),--scheduler $(DASK)))
 
-bench: $(V)/.stamp ## the benchmarks, as ratios (BENCH=core for one)
-	@set -e; for name in $(if $(BENCH),$(BENCH),core covariates matrix outcomes); do \
-	  echo "== $$name"; $(PYTHON) -m benchmarks.$$name; done
+bench: $(PEERS)/.stamp ## all ratios and size curves into data/benchmarks (BENCH=core prints one)
+	$(PEERS)/bin/python -m benchmarks $(or $(BENCH),--write)
 
 lock: $(V)/.stamp ## write requirements.lock from pyproject.toml (hashes, no addresses)
 	$(B)/uv pip compile -q --universal --generate-hashes --no-emit-index-url \
@@ -87,6 +90,17 @@ _build/site/.stamp: _build/tested.json $(PAGES)
 	$(BOOK) render
 	$(BOOK) verify
 	@touch $@
+
+# The peers of `make bench` live apart and see the packages of the book; one that
+# cannot be had leaves the stamp undone, and its row says "not measured".
+$(PEERS)/.stamp: $(V)/.stamp pyproject.toml
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PYTHON) -c 'import sysconfig as s; print("import site; site.addsitedir(%r)" % s.get_path("purelib"))' \
+	  > "$$($(PEERS)/bin/python -c 'import sysconfig as s; print(s.get_path("purelib"))')/book.pth"
+	@complete=yes; for peer in $$($(PYTHON) -c '$(EXTRA)'); do \
+	  $(PEERS)/bin/python -m pip install -q --disable-pip-version-check "$$peer" || \
+	  { echo "peer not installed: $$peer"; complete=no; }; done; \
+	if [ $$complete = yes ]; then touch $@; fi
 
 # uv is some ten times faster than pip here; where it cannot reach the registry
 # that pip is set up for, pip does the same.

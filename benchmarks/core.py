@@ -1,13 +1,13 @@
 """Core ratios: our estimators against plain numpy, and one sort against a loop.
 
-Run from the checkout: ``python -m benchmarks.core``. Times are taken in turns within
-one process, and equal outputs are asserted first.
+Times are taken in turns within one process, and equal outputs are asserted first.
 """
 
 import numpy as np
 from sklearn.linear_model import LinearRegression, QuantileRegressor
 
-from benchmarks.timing import ratio, report
+from benchmarks.rows import ratio_row
+from benchmarks.timing import turns
 from notebook_lib.quantiles import weighted_conformal_quantile
 from notebook_lib.split import ConformalizedQuantileRegressor, SplitConformalRegressor
 
@@ -84,20 +84,32 @@ def weighted_case():
     return with_ours, with_loop
 
 
-def main():
-    """Measure the three ratios and print them beside their goals."""
-    report(
-        [
-            ("split, ours / numpy", ratio(*split_case(), repeats=300), "<= 1.1"),
-            ("CQR, ours / numpy", ratio(*cqr_case(), repeats=300), "<= 1.1"),
-            (
-                "weighted quantile, ours / loop",
-                ratio(*weighted_case(), repeats=3),
-                "<= 0.001",
-            ),
-        ]
+def rows():
+    """Yield the three ratios."""
+    sizes = f"n_cal = {N_CAL}, n_test = {N_TEST}"
+    for name, what, case in (
+        ("split", "split conformal", split_case),
+        ("cqr", "CQR", cqr_case),
+    ):
+        yield ratio_row(
+            turns(*case(), repeats=300),
+            id=f"{name}-numpy",
+            group="core",
+            what=f"{what}: calibration and prediction, prefit models",
+            against="the same in plain numpy",
+            sizes=f"{sizes}, d = {D}",
+            unit="times the time",
+            relation="<=",
+            goal=1.1,
+            source="DESIGN 8",
+        )
+    yield ratio_row(
+        turns(*weighted_case(), repeats=5),
+        id="weighted-loop",
+        group="core",
+        what="weighted conformal quantile of all test points",
+        against="one sort for each test point",
+        sizes=sizes,
+        goal=1000,
+        source="DESIGN 8",
     )
-
-
-if __name__ == "__main__":
-    main()

@@ -1,18 +1,15 @@
 """Missing covariates: distinct pairs predicted once, against one row at a time.
 
-Run from the checkout: ``python -m benchmarks.covariates``. The versions to beat loop
-over test rows (and, for Nested, impute and predict each calibration row anew for each
-of them); equal outputs are asserted first. The last lines time the largest size that
-the issue names, with its peak memory.
+The versions to beat loop over test rows (and, for Nested, impute and predict each
+calibration row anew for each of them); they run on the first test rows only, and their
+time is scaled up. Equal outputs are asserted first.
 """
-
-import time
-import tracemalloc
-import warnings
 
 import numpy as np
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 
+from benchmarks.rows import measured, ratio_row
+from benchmarks.timing import seconds, turns
 from notebook_lib.covariates import (
     LCP,
     CPMDAExact,
@@ -119,65 +116,78 @@ def conditional_by_rows(model, cal, test, n_rows):
     return np.array(out)
 
 
-def compare(name, model, by_rows, cal, test, goal, n_slow):
-    """Ratio for all test rows; the slow version runs on `n_slow` and is scaled."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        fast = model.predict_interval(test)[1][:, :, 0]
-        slow = by_rows(model, cal, test, n_slow)
-        np.testing.assert_allclose(fast[:n_slow], slow, rtol=1e-7, atol=1e-7)
-
-        def fast_run():
-            return model.predict_interval(test)
-
-        def slow_run():
-            return by_rows(model, cal, test, n_slow)
-
-        seconds = min(_seconds(fast_run) for _ in range(3))
-        slow_seconds = _seconds(slow_run) * len(test) / n_slow
-    told = f"{slow_seconds / seconds:8.0f} x   (goal {goal} x)"
-    print(f"{name:44} {told}")
-
-
-def _seconds(run):
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
-
-
-def largest():
-    """d = 10, 1000 calibration and 10 000 test rows: seconds and peak memory."""
-    train, cal, test = data(1000, 10_000, 10)
-    model = CPMDANestedStar(alpha=ALPHA).fit(*train).conformalize(*cal)
-    seconds = _seconds(lambda: model.predict_interval(test[0]))
-    tracemalloc.start()
-    model.predict_interval(test[0])
-    peak = tracemalloc.get_traced_memory()[1] / 2**20
-    tracemalloc.stop()
-    print(
-        f"{'Nested*, d=10, n_cal=1000, n_test=10000':44} {seconds:8.1f} s   (goal 10)"
+def compare(model, by_rows, cal, test, n_slow, repeats):
+    """Turns of the library on all test rows, and by rows on the first `n_slow`."""
+    return turns(
+        lambda: model.predict_interval(test)[1][:, :, 0],
+        lambda: by_rows(model, cal, test, n_slow),
+        repeats=repeats,
+        rtol=1e-7,
+        atol=1e-7,
+        part=n_slow / len(test),
     )
-    print(f"{'  peak of the arrays it makes':44} {peak:8.0f} MB  (goal 512)")
 
 
-def main():
-    warnings.simplefilter("ignore")
-    cases = [
-        ("CP-MDA-Nested, iterative imputer", CPMDANested, default_imputer(), 50, 4),
-        ("CP-MDA-Nested, Gaussian imputer", CPMDANested, GaussianImputer(), 10, 10),
-    ]
-    for name, cls, imputer, goal, n_slow in cases:
-        model, cal, test = trained(cls, imputer)
-        compare(name, model, nested_by_rows, cal, test, goal, n_slow)
-    model, cal, test = trained(CPMDAExact, default_imputer())
-    compare("CP-MDA-Exact, iterative imputer", model, exact_by_rows, cal, test, 5, 30)
+def mda_rows():
+    """Yield CP-MDA-Nested and CP-MDA-Exact against the row-by-row versions."""
+    cases = (
+        ("nested-rows", CPMDANested, "iterative imputer", nested_by_rows, 50, 4, 3),
+        (
+            "nested-rows-linear",
+            CPMDANested,
+            "Gaussian imputer",
+            nested_by_rows,
+            10,
+            10,
+            3,
+        ),
+        ("exact-rows", CPMDAExact, "iterative imputer", exact_by_rows, 5, 30, 3),
+    )
+    for name, cls, imputer, by_rows, goal, n_slow, repeats in cases:
+        made = default_imputer() if "iter" in imputer else GaussianImputer()
+        model, cal, test = trained(cls, made)
+        yield ratio_row(
+            compare(model, by_rows, cal, test, n_slow, repeats),
+            id=name,
+            group="covariates",
+            what=f"CP-MDA-{cls.__name__.removeprefix('CPMDA')}, {imputer}",
+            against="one row at a time",
+            sizes=f"n_cal = {N_CAL}, n_test = {N_TEST}, d = {D}",
+            goal=goal,
+            source="DESIGN 8" if goal == 50 else "issue 3",
+        )
+
+
+def conditional_rows():
+    """Yield nexCP and LCP at the sizes of Table 1: eight masks for 2000 test rows."""
     for cls in (NexCP, LCP):
-        # The sizes of Table 1: three covariates, so eight masks for 2000 test rows.
         model, cal, test = trained(cls, default_imputer(), (250, 2000, 3))
         model._prepare()
-        compare(cls.__name__, model, conditional_by_rows, cal, test, 10, 100)
-    largest()
+        yield ratio_row(
+            compare(model, conditional_by_rows, cal, test, 100, 5),
+            id=f"{cls.__name__.lower()}-rows",
+            group="covariates",
+            what="nexCP" if cls is NexCP else "LCP",
+            against="one test row at a time",
+            sizes="n_cal = 250, n_test = 2000, d = 3",
+            goal=10,
+            source="DESIGN 8",
+        )
 
 
-if __name__ == "__main__":
-    main()
+def rows():
+    """Yield the ratios, and the time of the largest size that issue 3 names."""
+    yield from mda_rows()
+    yield from conditional_rows()
+    train, cal, test = data(1000, 10_000, 10)
+    model = CPMDANestedStar(alpha=ALPHA).fit(*train).conformalize(*cal)
+    yield measured(
+        [seconds(lambda: model.predict_interval(test[0])) for _ in range(3)],
+        id="nested-star-large",
+        group="covariates",
+        what="CP-MDA-Nested*, all intervals",
+        sizes="n_cal = 1000, n_test = 10000, d = 10",
+        unit="s",
+        goal=10,
+        source="issue 3",
+    )

@@ -1,16 +1,13 @@
 """Missing outcomes: sorted sums against the formulas as written.
 
-Run from the checkout: ``python -m benchmarks.outcomes``. The definition-level versions
-build every atom and look for the quantile among them; equal outputs are asserted
-first.
+The definition-level versions build every atom and look for the quantile among them;
+equal outputs are asserted first.
 """
-
-import time
-import warnings
 
 import numpy as np
 
-from benchmarks.timing import ratio, report
+from benchmarks.rows import measured, ratio_row
+from benchmarks.timing import seconds, turns
 from notebook_lib.outcomes import (
     draw_setting,
     missing_odds,
@@ -125,26 +122,53 @@ def _one_point(scores, weights, last, alpha):
     return quantile(values, masses, 1 - alpha)
 
 
-def main():
-    """Print the ratios, and the times at n = 5000."""
+def rows():
+    """Yield the ratios, and the times at n = 5000."""
+    cells = "cells of ten test points, 20 redraws"
     cases = (
-        ("pro-CP / as printed, n = 500", procp_case(), "<= 0.01"),
-        ("pro-CP / as printed, 11 cells, 20 redraws", redraws_case(), "<= 0.01"),
-        ("pro-CP2 / all pairs, n = 500", procp2_case(), "<= 0.01"),
-        ("weighted CP / by point, n = 500", weighted_case(), "<= 0.001"),
-        ("weighted CP / by point, n = 2000", weighted_case(2000), "<= 0.001"),
+        ("procp-loop", "pro-CP", "formula (11) as printed", procp_case(), 100),
+        (
+            "procp-cells-loop",
+            f"pro-CP, {cells}",
+            "formula (11) as printed",
+            redraws_case(),
+            100,
+        ),
+        ("procp2-pairs", "pro-CP2", "all pairs of atoms", procp2_case(), 100),
+        (
+            "weighted-points",
+            "weighted CP",
+            "each score tried in turn",
+            weighted_case(),
+            1000,
+        ),
     )
-    report((name, ratio(*case, repeats=3), goal) for name, case, goal in cases)
+    for name, what, against, case, goal in cases:
+        yield ratio_row(
+            turns(*case, repeats=3),
+            id=name,
+            group="outcomes",
+            what=what,
+            against=against,
+            sizes="n = 500",
+            goal=goal,
+            source="DESIGN 8",
+        )
     scores, cal, test = sample(5000)
     cells = np.arange(len(test)) // 10
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for find in (procp_threshold, procp2_threshold):
-            start = time.perf_counter()
-            find(scores, cal, test, ALPHA, cells=cells)
-            seconds = time.perf_counter() - start
-            print(f"{find.__name__}, n = 5000 in cells of 10: {seconds:.3f} s")
+    for name, find in (("pro-CP", procp_threshold), ("pro-CP2", procp2_threshold)):
 
+        def run(find=find):
+            return find(scores, cal, test, ALPHA, cells=cells)
 
-if __name__ == "__main__":
-    main()
+        run()
+        yield measured(
+            [seconds(run) for _ in range(9)],
+            id=f"{name.replace('-', '').lower()}-5000",
+            group="outcomes",
+            what=f"{name} in cells of ten",
+            sizes="n = 5000",
+            unit="s",
+            goal=0.5,
+            source="DESIGN 8",
+        )

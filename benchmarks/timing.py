@@ -1,54 +1,98 @@
-"""Time two functions in turns, so that a busy machine disturbs both alike."""
+"""Time two functions in turns, so that a busy machine disturbs both alike.
 
-from time import perf_counter
+Times are CPU seconds of this process, which runs one thread (`make bench` sees to
+it): what else the machine does at the same time is not counted.
+"""
+
+import dataclasses
+import gc
+import tracemalloc
+import warnings
+from time import process_time
 
 import numpy as np
 
-__all__ = ["ratio", "report"]
+__all__ = ["Turns", "peak_memory", "seconds", "turns"]
 
 
-def ratio(ours, other, *, repeats=20, rtol=1e-9):
-    """Time of `ours` over that of `other`, after asserting equal outputs.
+@dataclasses.dataclass(frozen=True)
+class Turns:
+    """What the turns of two functions gave.
+
+    Attributes
+    ----------
+    ratios : ndarray, shape (repeats,)
+        Time of the other over time of ours, turn by turn.
+    ours, other : float
+        Median CPU seconds.
+    difference : float
+        Largest absolute difference of the outputs.
+    """
+
+    ratios: np.ndarray
+    ours: float
+    other: float
+    difference: float
+
+
+def seconds(function):
+    """CPU seconds of one call, warnings aside."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        start = process_time()
+        function()
+        return process_time() - start
+
+
+def turns(ours, other, *, repeats=20, rtol=1e-9, atol=0.0, part=1.0):
+    """Time two functions in alternating order, after asserting equal outputs.
 
     Parameters
     ----------
     ours, other : callable
         Without arguments; each returns an array (or a tuple of arrays).
     repeats : int
-        Turns. Each turn runs both, in alternating order.
-    rtol : float
-        Relative tolerance of the comparison of outputs.
+        Turns. Each turn runs both.
+    rtol, atol : float
+        Tolerances of the comparison of outputs.
+    part : float
+        Share of the test points that `other` works on: its time is divided by this
+        share, and its output is compared with the first rows of ours.
 
     Returns
     -------
-    dict
-        ``ratio``, and the seconds ``ours`` and ``other``: each the lower decile over
-        the turns, since whatever else the machine does can only add time.
+    Turns
     """
-    np.testing.assert_allclose(
-        np.hstack([np.ravel(a) for a in _tuple(ours())]),
-        np.hstack([np.ravel(a) for a in _tuple(other())]),
-        rtol=rtol,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        mine, theirs = _flat(ours()), _flat(other())
+    mine = mine[: len(theirs)] if part < 1 else mine
+    np.testing.assert_allclose(mine, theirs, rtol=rtol, atol=atol)
     times = {ours: [], other: []}
     for turn in range(repeats):
         for function in (ours, other) if turn % 2 else (other, ours):
-            start = perf_counter()
+            times[function].append(seconds(function))
+    mine_s, other_s = np.array(times[ours]), np.array(times[other]) / part
+    finite = np.isfinite(mine)
+    gap = np.abs(mine[finite] - theirs[finite]).max() if finite.any() else 0.0
+    return Turns(
+        other_s / mine_s, float(np.median(mine_s)), float(np.median(other_s)), gap
+    )
+
+
+def peak_memory(function):
+    """Largest sum of the arrays and objects that one call holds at a time, in MB."""
+    gc.collect()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tracemalloc.start()
+        try:
             function()
-            times[function].append(perf_counter() - start)
-    a, b = np.quantile(times[ours], 0.1), np.quantile(times[other], 0.1)
-    return {"ratio": a / b, "ours": a, "other": b}
+            return tracemalloc.get_traced_memory()[1] / 2**20
+        finally:
+            tracemalloc.stop()
 
 
-def _tuple(value):
-    return value if isinstance(value, tuple) else (value,)
-
-
-def report(rows):
-    """Print rows of (name, result of :func:`ratio`, goal) as a table."""
-    print(f"{'what':45s} {'ratio':>10s} {'goal':>10s} {'ours':>11s} {'other':>11s}")
-    for name, result, goal in rows:
-        print(
-            f"{name:45s} {result['ratio']:10.4g} {goal:>10s} "
-            f"{1e3 * result['ours']:8.3f} ms {1e3 * result['other']:8.3f} ms"
-        )
+def _flat(value):
+    parts = value if isinstance(value, tuple) else (value,)
+    return np.hstack([np.ravel(a) for a in parts])
