@@ -334,8 +334,9 @@ def plot_comparison(ax, table, level):
             **common,
         )
         tail = "∞" if np.isinf(row["length"]) else f"{row['length']:.1f}"
-        if row["infinite"] > 0.0005:
-            tail += f" ({100 * row['infinite']:.0f} % ∞)"
+        if row["infinite"] > 0:
+            share = f"{100 * row['infinite']:.0f}" if row["infinite"] >= 0.005 else "<1"
+            tail += f" ({share} % ∞)"
         ax.annotate(tail, (1.01, at), xycoords=("axes fraction", "data"), va="center")
     ax.set_yticks(range(len(table)), table.index)
     ax.set_ylim(len(table) - 0.5, -0.7)
