@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binom
 
 from .. import claims, figures
 from ..covariates import (
@@ -201,14 +202,17 @@ def network_error(seed, epochs):
 def same_mask_coverage(n_reps, rng, n=1000):
     """B5: coverage of calibration on the same mask under self-masking, by mask.
 
-    Masks with at least nine calibration rows; each replicate draws fresh data, and
-    test rows from the law of the covariates given the mask.
+    Each replicate draws fresh data, and test rows from the law of the covariates given
+    the mask. Coverage is over replicates with at least nine rows of the mask (NaN if
+    there are fewer than five of those), ``infinite`` the share of the others, and
+    ``expected_infinite`` its binomial probability.
     """
     truth, masks = theory.TRUTH3, all_masks(3)
-    pool, _ = truth.sample(30_000, rng)
-    mechanism = study.SelfMasked(0.2).fit(pool)
-    p = mechanism.probability(pool)
-    hits = {mask_label(m): [] for m in masks}
+    complete, _ = truth.sample(30_000, rng)
+    mechanism = study.SelfMasked(0.2).fit(complete)
+    p = mechanism.probability(complete)
+    law = {mask_label(m): np.where(m, p, 1 - p).prod(axis=1) for m in masks}
+    hits = {label: [] for label in law}
     for _ in range(n_reps):
         X, y = truth.sample(500 + n, rng)
         hidden = np.where(mechanism.sample(X, rng), np.nan, X)
@@ -219,23 +223,22 @@ def same_mask_coverage(n_reps, rng, n=1000):
         for m in masks:
             if (model.M_cal_ == m).all(axis=1).sum() < 9:
                 continue
-            weights = np.where(m, p, 1 - p).prod(axis=1)
-            rows = study.rows_given_mask(pool, weights, 100, rng)
+            label = mask_label(m)
+            rows = study.rows_given_mask(complete, law[label], 100, rng)
             target = rows @ truth.beta + rng.standard_normal(100)
             rows[:, m] = np.nan
             low, high = model.predict_interval(rows)[1][:, :, 0].T
-            hits[mask_label(m)].append(((low <= target) & (target <= high)).mean())
-    return pd.DataFrame(
-        {
-            label: {
-                "coverage": np.mean(values),
-                "error": np.std(values, ddof=1) / np.sqrt(len(values)),
-                "n": len(values),
-            }
-            for label, values in hits.items()
-            if len(values) > 4
+            hits[label].append(((low <= target) & (target <= high)).mean())
+    rows = {}
+    for label, values in hits.items():
+        seen = len(values) > 4
+        rows[label] = {
+            "coverage": np.mean(values) if seen else np.nan,
+            "error": np.std(values, ddof=1) / np.sqrt(len(values)) if seen else np.nan,
+            "infinite": 1 - len(values) / n_reps,
+            "expected_infinite": binom.cdf(8, n, law[label].mean()),
         }
-    ).T
+    return pd.DataFrame(rows).T
 
 
 def pool(first, second, n_first, n_second):

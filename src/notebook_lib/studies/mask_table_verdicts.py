@@ -20,7 +20,7 @@ from . import mask_conditional as study
 from . import mask_live as live
 from . import mask_tables as tables
 from . import mask_theory as theory
-from .mask_verdicts import LARGE, family_z, identity, not_stored
+from .mask_verdicts import LARGE, assess, family_z, identity, not_stored
 
 ADAPTIVE = ("CP-MDA-Exact", "nexCP", "nexCP (mask weights)", "LCP")
 SEVEN = ["000", "001", "010", "011", "100", "101", "110"]
@@ -30,15 +30,30 @@ def _by_mask(id, rows, **how):
     """Coverage of every mask in [0.9, 0.93], up to the family's errors."""
     z = family_z(len(rows))
     error = rows["coverage_error"]
-    claims.check(
-        id, rows["coverage"], expected=0.915, tol=0.015, mc_error=error, z=z, **how
-    )
+    assess(id, rows["coverage"], expected=0.915, tol=0.015, mc_error=error, z=z, **how)
+
+
+def _near_print(id, ratio, tol, noise, *, part, **how):
+    """Ours over the printed value within `tol`: reproduced, or differs with its size.
+
+    At paper scale the stored run decides; live runs only assert.
+    """
+    ratio = np.atleast_1d(np.asarray(ratio, dtype=float))
+    off = ratio[np.argmax(np.abs(ratio - 1))]
+    if how["scale"] == "paper" and abs(off - 1) > tol:
+        told = {k: v for k, v in how.items() if k != "when"}
+        why = f"{int((np.abs(ratio - 1) > tol).sum())} of {len(ratio)} lengths are off "
+        why += f"by more than {tol:.0%} (the worst by {off - 1:+.1%}): the document "
+        why += "leaves mechanisms, imputation and training open"
+        claims.differs(id, off, 1.0, tol=tol, part=part, why=why, **told)
+    else:
+        assess(id, ratio, expected=1, tol=tol, mc_error=noise, part=part, **how)
 
 
 def _at_least(id, rows, level=0.9, **how):
     z = family_z(len(rows))
     error = rows["coverage_error"]
-    claims.check(id, rows["coverage"], at_least=level, mc_error=error, z=z, **how)
+    assess(id, rows["coverage"], at_least=level, mc_error=error, z=z, **how)
 
 
 # ----------------------------------------------------------------------- Table 1
@@ -87,9 +102,9 @@ def failures(t, how, base):
     cp, cqr = t.loc["CP"], t.loc["CQR"]
     rank = conformal_rank(250, 0.1) / 251
     spread = cp.loc[SEVEN, "length"].max() - cp.loc[SEVEN, "length"].min()
-    claims.check("fcp-B1", spread, at_most=1e-9, part="one length", **how)
+    assess("fcp-B1", spread, at_most=1e-9, part="one length", **how)
     marginal = cp.loc["marginal"]
-    claims.check(
+    assess(
         "fcp-B1",
         marginal["coverage"],
         expected=rank,
@@ -99,7 +114,7 @@ def failures(t, how, base):
     )
     if base == "linear":
         error = cp.loc["110", "length_error"] if how["scale"] == "quick" else None
-        claims.check(
+        assess(
             "fcp-B1",
             cp.loc["110", "length"],
             expected=4.17,
@@ -109,7 +124,7 @@ def failures(t, how, base):
             **how,
         )
     else:
-        claims.check(
+        assess(
             "fcp-B1",
             cp.loc["110", "length"],
             published=4.209,
@@ -120,13 +135,11 @@ def failures(t, how, base):
             **how,
         )
     one = cqr.loc[SEVEN, "length"]
-    claims.check(
-        "fcp-B2", one.max() / one.min(), at_most=1.05, part="one length", **how
-    )
+    assess("fcp-B2", one.max() / one.min(), at_most=1.05, part="one length", **how)
     for id, rows, complete in (("fcp-V2", cp, 0.93), ("fcp-B2", cqr, 0.92)):
         low, high = rows.loc["110", "coverage"], rows.loc["000", "coverage"]
-        claims.check(id, low, at_most=0.75, part="mask 110", **how)
-        claims.check(id, high, at_least=complete, part="mask 000", **how)
+        assess(id, low, at_most=0.75, part="mask 110", **how)
+        assess(id, high, at_least=complete, part="mask 000", **how)
 
 
 def lengths_by_mask(t, three, how, base):
@@ -137,41 +150,33 @@ def lengths_by_mask(t, three, how, base):
     for name in ("nexCP", "LCP"):
         ratio = L[name] / printed[name].loc[SEVEN]
         noise = error[name] / L[name] if how["scale"] == "quick" else None
-        claims.check(
-            "fcp-TB1", ratio, expected=1, tol=0.06, mc_error=noise, part=name, **how
-        )
-    claims.check("fcp-TB1", ordered(L), expected=True, part="order of masks", **how)
+        _near_print("fcp-TB1", ratio, 0.06, noise, part=name, **how)
+    assess("fcp-TB1", ordered(L), expected=True, part="order of masks", **how)
     for mechanism in three["mechanism"].unique():
         rows = three[three["mechanism"] == mechanism].set_index(["method", "mask"])
         rows = rows.loc[["CP-MDA-Exact", "nexCP", "LCP"]]
         rows = rows[rows.index.get_level_values("mask").isin(SEVEN)]
         _by_mask("fcp-TB1", rows, part=f"coverage, {mechanism}", **how)
     exact = L["CP-MDA-Exact"] / printed["CQR-MDA-Exact"].loc[SEVEN]
-    claims.check("fcp-B3", exact, expected=1, tol=0.12, part="lengths", **how)
+    _near_print("fcp-B3", exact, 0.12, None, part="lengths", **how)
     nested_tails(t, L, how)
     flat = L["LCP"] / L["equal weights"]
-    claims.check("fcp-B7", flat, expected=1, tol=0.01, part="LCP", **how)
-    claims.check(
-        "fcp-P1", flat, expected=1, tol=0.01, part="LCP is equal weights", **how
-    )
+    assess("fcp-B7", flat, expected=1, tol=0.01, part="LCP", **how)
+    assess("fcp-P1", flat, expected=1, tol=0.01, part="LCP is equal weights", **how)
     rank = L["nexCP"] / L["equal weights"]
-    claims.check("fcp-B7", rank, expected=1.015, tol=0.025, part="nexCP", **how)
-    claims.check(
-        "fcp-B7", rank["000"], expected=1, tol=1e-12, part="complete mask", **how
-    )
+    assess("fcp-B7", rank, expected=1.015, tol=0.025, part="nexCP", **how)
+    assess("fcp-B7", rank["000"], expected=1, tol=1e-12, part="complete mask", **how)
     gap = L.loc["000", "LCP"] / L.loc["000", "nexCP"]
-    claims.check("fcp-P1", gap, expected=1, tol=0.005, part="complete mask", **how)
-    claims.check("fcp-V6", gap, expected=1, tol=0.005, part="own complete mask", **how)
+    assess("fcp-P1", gap, expected=1, tol=0.005, part="complete mask", **how)
+    assess("fcp-V6", gap, expected=1, tol=0.005, part="own complete mask", **how)
     if base == "linear":
         ratio = L["nexCP"] / pd.Series(LARGE)[SEVEN]
-        claims.check(
-            "fcp-E2", ratio, expected=1.03, tol=0.06, part="small samples", **how
-        )
+        assess("fcp-E2", ratio, expected=1.03, tol=0.06, part="small samples", **how)
     m = three[three["mask"] == "marginal"]
     m = m.pivot(index="method", columns="mechanism", values="length")
     change = 100 * (m["MNAR"] / m["MCAR"] - 1)
     gap = change["LCP"] - change["equal weights"]
-    claims.check("fcp-V7", gap, expected=0, tol=1, part="own run, percent", **how)
+    assess("fcp-V7", gap, expected=0, tol=1, part="own run, percent", **how)
 
 
 def ordered(L) -> bool:
@@ -195,16 +200,16 @@ def nested_tails(t, L, how):
     tails = L.loc["000", names].to_numpy(float)
     tol = np.array([0.4, 0.5])
     wanted = np.array([4.75, 6.08])
-    claims.check("fcp-B4", tails, expected=wanted, tol=tol, part="lengths, 000", **how)
+    assess("fcp-B4", tails, expected=wanted, tol=tol, part="lengths, 000", **how)
     cover = [t.loc[(name, "000"), "coverage"] for name in names]
-    claims.check("fcp-B4", cover[0], expected=0.94, tol=0.02, part="coverage", **how)
-    claims.check("fcp-B4", cover[1], at_least=0.965, part="coverage, half", **how)
+    assess("fcp-B4", cover[0], expected=0.94, tol=0.02, part="coverage", **how)
+    assess("fcp-B4", cover[1], at_least=0.965, part="coverage, half", **how)
     longer = L["CP-MDA-Nested"] - L["CP-MDA-Exact"]
-    claims.check("fcp-B4", longer, at_least=0, part="longer than Exact", **how)
+    assess("fcp-B4", longer, at_least=0, part="longer than Exact", **how)
     if ("CP-MDA-Nested", "111") in t.index:
         empty = t["length"].xs("111", level="mask")
         gap = empty["CP-MDA-Nested"] - empty["CP-MDA-Exact"]
-        claims.check("fcp-B4", gap, expected=0, tol=1e-9, part="equal on 111", **how)
+        assess("fcp-B4", gap, expected=0, tol=1e-9, part="equal on 111", **how)
 
 
 # ---------------------------------------------------------------------- pipeline
@@ -222,15 +227,15 @@ def pipeline(table, scale, note, *, ok):
     """
     how = {"scale": scale, "note": note, "when": ok or scale == "paper"}
     length, cqr = table.loc["nexCP length, 110"], table.loc["CQR coverage, 110"]
-    claims.check("fcp-V9", length["draws"], expected=7.7, tol=0.5, part="draws", **how)
+    assess("fcp-V9", length["draws"], expected=7.7, tol=0.5, part="draws", **how)
     means = length["conditional means"]
-    claims.check("fcp-V9", means, expected=6.4, tol=0.4, part="means", **how)
-    claims.check("fcp-V9", cqr["draws"], at_most=0.75, part="CQR", **how)
+    assess("fcp-V9", means, expected=6.4, tol=0.4, part="means", **how)
+    assess("fcp-V9", cqr["draws"], at_most=0.75, part="CQR", **how)
     masked = cqr["draws, mask as feature"]
-    claims.check("fcp-V9", masked, at_least=0.8, part="CQR, mask as feature", **how)
+    assess("fcp-V9", masked, at_least=0.8, part="CQR, mask as feature", **how)
     if scale == "quick":
         found = table.loc["CP length", "conditional means"]
-        claims.check("fcp-B1", found, expected=3.82, tol=0.15, part="means", **how)
+        assess("fcp-B1", found, expected=3.82, tol=0.15, part="means", **how)
 
 
 def pipeline_at_paper_scale(*, ok=True):
@@ -261,32 +266,32 @@ def pipeline_at_paper_scale(*, ok=True):
 def network(seed):
     """A10: one fit live, 50 a setting stored."""
     error = live.network_error(seed, 2000)
-    claims.check("fcp-A10", error, at_most=1.12, part="test error")
+    assess("fcp-A10", error, at_most=1.12, part="test error")
     X, y = theory.TRUTH3.sample(500, seed)
     heads = covariates.QuantileNetwork(random_state=seed).fit(X, y).predict(X)
-    claims.check("fcp-A10", bool((heads[:, 0] <= heads[:, 1]).all()), part="order")
+    assess("fcp-A10", bool((heads[:, 0] <= heads[:, 1]).all()), part="order")
     frame, manifest = tables.stored_if_any("masks_network")
     if frame is None:
         return not_stored("fcp-A10", "masks_network")
     value = frame.set_index(["d", "metric"])["mean"]
     note = f"{manifest['n_replicates']} stored replicates of six fits"
     how = {"scale": "paper", "note": note}
-    claims.check("fcp-A10", value[3, "rmse"], at_most=1.12, part="test error", **how)
+    assess("fcp-A10", value[3, "rmse"], at_most=1.12, part="test error", **how)
     crossing = value.xs("crossing", level="metric").to_numpy()
-    return claims.check("fcp-A10", crossing, expected=0.0, tol=0, part="order", **how)
+    return assess("fcp-A10", crossing, expected=0.0, tol=0, part="order", **how)
 
 
 def gaps_and_draws(seed, rng):
     """A7, A8, A9: mechanisms, test rows given a mask, drawn entries."""
-    claims.check("fcp-A9", live.draw_spread(seed), expected=0.5375, tol=0.03)
+    assess("fcp-A9", live.draw_spread(seed), expected=0.5375, tol=0.03)
     alike = checks.empty_rows_alike(rng)
-    claims.check("fcp-A9", alike, expected=True, part="rows without any entry")
+    assess("fcp-A9", alike, expected=True, part="rows without any entry")
     pool, _ = theory.TRUTH3.sample(200_000, rng)
     probit = SelfMasked(0.2).fit(pool)
     kinds = (MCAR(0.2).fit(pool), study.mechanism_of("MAR", 3, pool), probit)
     rates = np.array([m.sample(pool, rng).mean(axis=0) for m in kinds])
     wanted = np.array([[0.2] * 3, [0, 0.2, 0.2], [0.2] * 3])
-    claims.check("fcp-A7", rates, expected=wanted, tol=0.005, part="rates")
+    assess("fcp-A7", rates, expected=wanted, tol=0.005, part="rates")
     printed = np.array([-0.94096, -1.6497])
     found = checks.exact_intercepts()
     identity("fcp-A7", found, expected=printed, tol=1e-4, part="intercepts")
@@ -295,11 +300,11 @@ def gaps_and_draws(seed, rng):
     weights = probit.pattern_probability(pool, first)
     given = study.rows_given_mask(pool, weights, n, rng)[:, 0].mean()
     apart = 5 * np.sqrt(2 / n)
-    claims.check("fcp-A8", given - centre, at_least=apart, part="self-masked")
+    assess("fcp-A8", given - centre, at_least=apart, part="self-masked")
     weights = MCAR(0.2).fit(pool).pattern_probability(pool, first)
     plain = study.rows_given_mask(pool, weights, n, rng)[:, 0].mean()
     error = np.sqrt(1 / n)
-    claims.check("fcp-A8", plain, expected=centre, mc_error=error, z=4, part="MCAR")
+    assess("fcp-A8", plain, expected=centre, mc_error=error, z=4, part="MCAR")
 
 
 # ------------------------------------------------------------- published numbers
@@ -398,30 +403,20 @@ def more_covariates(table, scale, note, *, ok):
         ours = t.loc["nexCP"].loc[rows]
         ratio = ours["length"] / target.loc[rows]
         noise = ours["length_error"] / ours["length"] if scale == "quick" else None
-        claims.check(
-            id, ratio, expected=1, tol=tol, mc_error=noise, part="nexCP", **how
-        )
+        _near_print(id, ratio, tol, noise, part="nexCP", **how)
     cp = five.loc[("CP", "marginal")]
     noise = cp["length_error"] / 5.31 if scale == "quick" else None
-    claims.check(
-        "fcp-TB2",
-        cp["length"] / 5.31,
-        expected=1,
-        tol=0.05,
-        mc_error=noise,
-        part="CP",
-        **how,
-    )
+    _near_print("fcp-TB2", cp["length"] / 5.31, 0.05, noise, part="CP", **how)
     mar = table[(table["d"] == 5) & (table["mechanism"] == "MAR")]
     mar = mar[mar["method"] == "nexCP"].set_index("mask")["length"]
     double = mar["00010"] / mar["00000"]
-    claims.check("fcp-TB2", double, expected=2, tol=0.15, part="MAR, 00010", **how)
+    assess("fcp-TB2", double, expected=2, tol=0.15, part="MAR, 00010", **how)
     grow = eight["length"].unstack("method")
     names = ["CP-MDA-Exact", "CP-MDA-Nested", "nexCP", "LCP"]
     steps = grow.loc[["0", "2", "5", "7"], names].diff().dropna()
-    claims.check("fcp-TB3", steps, at_least=0, part="longer with more gaps", **how)
+    assess("fcp-TB3", steps, at_least=0, part="longer with more gaps", **how)
     ends = eight.loc["CP"].loc[["0", "7"]]
-    claims.check(
+    assess(
         "fcp-TB3",
         ends["coverage"],
         expected=np.array([0.976, 0.57]),
@@ -441,9 +436,9 @@ def concrete(table, scale, note, *, ok):
     _at_least("fcp-TB4", rows, part="coverage", **how)
     L = t["length"].unstack("method").loc[sizes[1:], ["nexCP", "LCP"]]
     steps = L.diff().dropna()
-    claims.check("fcp-TB4", steps, at_least=0, part="longer with more gaps", **how)
+    assess("fcp-TB4", steps, at_least=0, part="longer with more gaps", **how)
     share = t.loc[("nexCP", "0"), "infinite"]
-    claims.check("fcp-TB4", share, at_most=0.03, part="infinite, complete mask", **how)
+    assess("fcp-TB4", share, at_most=0.03, part="infinite, complete mask", **how)
 
 
 def concrete_data():
@@ -467,26 +462,24 @@ def standin(boxes, scale, note, rng, *, ok):
         L = table.loc[name]["length"]
         ratios = np.array([L["010"] / L["000"], L["001"] / L["000"]])
         tol, centre = np.array([0.25, 0.125]), np.array([1.65, 0.975])
-        claims.check("fcp-TB5", ratios, expected=centre, tol=tol, part=name, **how)
+        assess("fcp-TB5", ratios, expected=centre, tol=tol, part=name, **how)
     lost = table.loc[("CP", "010"), "coverage"]
-    claims.check("fcp-TB5", lost, at_most=0.8, part="CP on 010", **how)
+    assess("fcp-TB5", lost, at_most=0.8, part="CP on 010", **how)
     kept = table.loc[[(m, "010") for m in ("nexCP", "equal weights", "LCP")]]
-    claims.check(
-        "fcp-TB5", kept["coverage"], at_least=0.88, part="others on 010", **how
-    )
+    assess("fcp-TB5", kept["coverage"], at_least=0.88, part="others on 010", **how)
     frame = boxes.assign(mask=boxes["mask"].str[1:])
     frame = frame[frame["mask"].isin(["marginal", "000", "010", "001"])]
     quartile = frame.groupby(["method", "mask"])["coverage"].quantile(0.75)
     upper = max(quartile["CP"]["010"], quartile["CQR"]["010"])
-    claims.check("fcp-F1", upper, at_most=0.9, part="CP and CQR boxes, 010", **how)
+    assess("fcp-F1", upper, at_most=0.9, part="CP and CQR boxes, 010", **how)
     median = frame.groupby(["method", "mask"])["coverage"].median()
     others = ["CP-MDA-Exact", "CP-MDA-Nested (half tails)", "nexCP", "LCP"]
-    claims.check("fcp-F1", median[others], at_least=0.88, part="medians", **how)
+    assess("fcp-F1", median[others], at_least=0.88, part="medians", **how)
     longest = frame.groupby(["method", "mask"])["length"].median().unstack("mask")
     drawn = ["CQR", "CP", *others]
     winner = longest.loc[drawn].idxmax()
     nested = bool((winner == "CP-MDA-Nested (half tails)").all())
-    claims.check("fcp-F1", nested, part="Nested longest in all panels", **how)
+    assess("fcp-F1", nested, part="Nested longest in all panels", **how)
 
 
 def standin_data(rng):
@@ -516,10 +509,10 @@ def breaks(errors, constant, scale, *, ok):
     how = {"scale": scale, "when": ok or scale == "paper"}
     names = ("equal", "rank", "LCP")
     value, _ = np.array([errors[k] for k in names]).T
-    claims.check("fcp-P2", value, at_most=0.86, part="errors grow", **how)
+    assess("fcp-P2", value, at_most=0.86, part="errors grow", **how)
     value, noise = np.array([constant[k] for k in names]).T
     noise = noise if scale == "quick" else None
-    claims.check(
+    assess(
         "fcp-P2",
         value,
         expected=0.9,
@@ -537,17 +530,39 @@ def self_masking(table, scale, note, *, ok):
     t = t.set_index(["mechanism", "method"])
     names = ["nexCP", "LCP"]
     lost = t["coverage"]["MNAR"][names].to_numpy()
-    claims.check("fcp-P3", lost, at_most=0.8, part="111, self-masked", **how)
+    assess("fcp-P3", lost, at_most=0.8, part="111, self-masked", **how)
     noise = t["coverage_error"]["MCAR"][names].to_numpy()
     kept = t["coverage"]["MCAR"][names].to_numpy()
     noise = noise if scale == "quick" else None
-    claims.check("fcp-P3", kept, at_least=0.88, mc_error=noise, part="111, MCAR", **how)
+    assess("fcp-P3", kept, at_least=0.88, mc_error=noise, part="111, MCAR", **how)
 
 
-def same_mask(tables_by_scale, *, ok):
-    """B5: calibration on the same mask alone, any mechanism."""
+def same_mask(tables_by_scale, n_reps, *, ok):
+    """B5: calibration on the same mask alone, any mechanism.
+
+    Parameters
+    ----------
+    tables_by_scale : dict of str to DataFrame
+        As returned by :func:`notebook_lib.studies.mask_live.same_mask_coverage`.
+    n_reps : dict of str to int
+        Replicates behind each.
+    ok : bool
+        Whether the parameters are the defaults.
+    """
     for scale, table in tables_by_scale.items():
         how = {"scale": scale, "when": ok or scale == "paper"}
-        rows = table.rename(columns={"error": "coverage_error"})
+        rows = table.dropna().rename(columns={"error": "coverage_error"})
         _by_mask("fcp-B5", rows, part="coverage", **how)
-        claims.check("fcp-B5", "111" in table.index, part="where LCP fails", **how)
+        wanted = table["expected_infinite"]
+        error = np.sqrt(wanted * (1 - wanted) / n_reps[scale]).clip(1e-3)
+        assess(
+            "fcp-B5",
+            table["infinite"],
+            expected=wanted,
+            mc_error=error,
+            z=family_z(8),
+            part="infinite share",
+            **how,
+        )
+    common = tables_by_scale["quick"]["coverage"].notna()["111"]
+    assess("fcp-B5", bool(common), part="checked where LCP fails", when=ok)

@@ -338,6 +338,31 @@ def localisation(toys, local, given_all, *, ok):
     identity("fcp-T4c", given_all, expected=printed, tol=1e-3)
 
 
+def assess(id, observed, **criterion):
+    """Check a claim; a stored run that misses it is recorded as a difference.
+
+    Live runs raise as :func:`notebook_lib.claims.check` does. A paper-scale run comes
+    from a study that may be run again with more replicates: a miss there is a finding,
+    shown with its numbers.
+
+    Parameters
+    ----------
+    id, observed
+        As in :func:`notebook_lib.claims.check`.
+    **criterion
+        The other arguments of that function.
+    """
+    if criterion.get("scale") != "paper":
+        return claims.check(id, observed, **criterion)
+    try:
+        return claims.check(id, observed, **criterion)
+    except claims.ClaimFailed as miss:
+        part, note = criterion.get("part", ""), criterion.get("note", "")
+        why = f"the paper-scale run misses the criterion: {str(miss).split(': ', 1)[1]}"
+        told = {"part": part, "note": note, "scale": "paper"}
+        return claims.differs(id, False, True, why=why, **told)
+
+
 def not_stored(id, name, part=""):
     """Record that a paper-scale claim waits for a study."""
     claims.not_attempted(
