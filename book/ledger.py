@@ -64,20 +64,16 @@ HTML(page.style() + page.summary_html(counts, "chapter"))
 HTML(page.summary_html(claims.summary(ledger, by="kind"), "kind"))
 
 # %% tags=["remove-input"]
-HTML(page.summary_html(claims.by_scale(ledger), "scale", bar=False))
+HTML(page.summary_html(claims.by_scale(ledger).T, "at each scale", bar=False))
 
 # %% [markdown]
 # ## How to read the tables
 #
-# *Quick* is what the chapter computes live, in seconds, each time the book is built.
-# *Paper scale* comes from a stored study (`data/results`, with a manifest each): {glue:text}`n_paper:d` claims have such a result.
-# It may hold fewer replicates than the document's experiment; {doc}`what_ran` says how many each study has.
-# Where a scale has no verdict, a word says why. *As quick*: the numbers are those of the live run. *Exact at any size*: an identity, an enumeration, a comparison with a naive version. *Part of every study*: the method runs at that size in the chapter's studies, and has no check of its own there. *The larger size was not run* means just that.
-# A number in parentheses is a Monte-Carlo standard error.
-# *Published* is what the document prints for the claim, over its settings where it prints a range: taken from its tables and result files (`data/published`). Most claims are words, and have no number.
-# The other numbers are ours; each links to the cell that computed it.
-# Where one claim has several parts, or an array of values, the number is that of the part closest to failing.
-# A claim whose chapter is not written says so.
+# * *Quick* is what the chapter computes live, in seconds, each time the book is built.
+# * *Paper scale* comes from a stored study (`data/results`, with a manifest each): {glue:text}`n_paper:d` claims have such a result. It may hold fewer replicates than the document's experiment; {doc}`what_ran` says how many each study has.
+# * Where a scale has no verdict of its own, a word says why. *As quick*: the numbers are those of the live run. *Exact at any size*: an identity, an enumeration, a comparison with a naive version. *Part of every study*: the method runs at that size in the chapter's studies, and has no check of its own there. *The larger size was not run* means just that.
+# * *Published* is what the document prints for the claim, as a range over its settings: from its tables and result files (`data/published`). Most claims are words, and have no number.
+# * The other numbers are ours, and link to the cell that computed them; in parentheses, a Monte-Carlo standard error. Where one claim has several parts, or an array of values, the number is that of the part closest to failing.
 
 # %% [markdown]
 # ## Where we differ

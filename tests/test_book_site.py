@@ -20,6 +20,9 @@ KNOWN = {
     "book/how_to_use": "make book",
     "book/notation": "quantile",
     "book/ledger": "em-A1",
+    "book/errata": "2.E5",
+    "book/additions": "5.A1",
+    "book/what_ran": "latent_class_grid",
 }
 
 

@@ -136,7 +136,12 @@ def test_page_links_values_and_reasons(folder):
     assert "ties" in html
     assert html.count("<tr ") == (table["chapter"] == "01_latent_class").sum()
     _assert_well_formed(html)
-    _assert_well_formed(page.summary_html(claims.summary(table)))
+    _assert_well_formed(page.summary_html(claims.summary(table), "chapter"))
+    assert ">1. A latent class<" in page.summary_html(claims.summary(table), "chapter")
+    assert ">all<" in page.summary_html(claims.summary(table, "kind"), "kind")
+    narrow = page.summary_html(claims.by_scale(table).T, "scale", bar=False)
+    _assert_well_formed(narrow)
+    assert "share" not in narrow
 
 
 def _assert_well_formed(html):

@@ -42,7 +42,7 @@ table.ledger th, table.ledger td {border: 0; padding: .3rem .5rem;
 table.ledger td.above {border-bottom: 0; padding-bottom: 0}
 table.ledger thead th {overflow-wrap: normal}
 table.ledger tbody th {white-space: nowrap; font-weight: 600}
-table.ledger.counts tbody th {white-space: normal}
+table.ledger.counts th {white-space: normal; overflow-wrap: normal}
 table.ledger.counts td, table.ledger.counts th {padding: .3rem .35rem}
 table.ledger .word {opacity: .78}
 @media (max-width: 40rem) {
@@ -181,14 +181,19 @@ def summary_html(counts: pd.DataFrame, label: str = "", *, bar: bool = True) -> 
         As :func:`notebook_lib.claims.summary` returns it, or another table of
         whole numbers.
     label : str
-        The head of the first column.
+        The head of the first column; with "chapter" the rows get the chapters'
+        titles.
     bar : bool
         Whether the last column shows the share of the verdicts.
     """
     names = "".join(f'<th scope="col">{html.escape(str(n))}</th>' for n in counts)
     first = f'<th scope="col">{html.escape(label)}</th>'
     share = '<th scope="col" class="share">share</th>' if bar else ""
-    rows = "".join(_summary_row(name, row, bar) for name, row in counts.iterrows())
+    titles = CHAPTERS if label == "chapter" else {}
+    rows = "".join(
+        _summary_row(titles.get(str(name), str(name)), row, bar)
+        for name, row in counts.iterrows()
+    )
     return (
         '<div class="ledger"><table class="ledger counts"><thead>'
         f"<tr>{first}{names}{share}</tr></thead><tbody>{rows}</tbody></table></div>"
@@ -199,8 +204,7 @@ def _summary_row(name: str, row: pd.Series, bar: bool) -> str:
     cells = "".join(f"<td>{int(value)}</td>" for value in row)
     if bar:
         cells += f'<td class="share">{_bar(row)}</td>'
-    label = html.escape(CHAPTERS.get(str(name), str(name)))
-    return f'<tr><th scope="row">{label}</th>{cells}</tr>'
+    return f'<tr><th scope="row">{html.escape(name)}</th>{cells}</tr>'
 
 
 def _bar(row: pd.Series) -> str:
