@@ -501,3 +501,19 @@ def test_a_real_fit_with_sklearn_models_and_two_levels():
     assert out.shape == (20, 2, 2)
     assert (out[:, 0, 0] <= out[:, 0, 1]).all()
     assert (out[:, 1, 0] >= out[:, 1, 1]).all()
+
+
+def test_gradient_boosting_serves_as_quantile_model():
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(500, 3))
+    y = X[:, 0] ** 2 + 0.3 * rng.normal(size=500)
+    X[rng.random(X.shape) < 0.2] = np.nan
+    boosted = HistGradientBoostingRegressor(loss="quantile", max_iter=40)
+    star = CPMDANestedStar(boosted, imputer=GaussianImputer(), alpha=0.2)
+    star.fit(X[:200], y[:200]).conformalize(X[200:350].copy(), y[200:350])
+    low, high = star.predict_interval(X[350:].copy())[1][:, :, 0].T
+    covered = ((low <= y[350:]) & (y[350:] <= high)).mean()
+    assert 0.7 <= covered <= 0.97  # 150 rows, level 0.8, above it by construction
+    assert np.median(high - low) < np.ptp(np.quantile(y, [0.1, 0.9])) * 1.5

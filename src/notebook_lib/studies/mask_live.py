@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 from scipy.stats import binom
 
 from .. import claims, figures
 from ..covariates import (
+    LCP,
     GaussianImputer,
     GaussianLinear,
+    NexCP,
     PerMaskRegressor,
     QuantileNetwork,
     column_ranges,
@@ -252,6 +256,72 @@ def pool(first, second, n_first, n_second):
         )
         for name in first
     }
+
+
+def sensitivity(rng, alpha, n_test=1000) -> pd.DataFrame:
+    """How coverage and length move with the choices that the document leaves open.
+
+    One training set of 500 rows, one calibration set of 250, `n_test` test rows.
+
+    Returns
+    -------
+    DataFrame
+        ``knob`` ("rho", "bandwidth" or "kernel"), ``value``, ``imputer`` ("draws" or
+        "means"), ``coverage`` and ``length`` with errors over test rows.
+    """
+    X, y = theory.TRUTH3.sample(750 + n_test, rng)
+    X[rng.random(X.shape) < 0.2] = np.nan
+    train, cal, test = np.split(np.arange(len(y)), [500, 750])
+    knobs = [("rho", r, NexCP(rho=r)) for r in (0.95, 0.98, 0.99, 1.0)]
+    widths = (0.05, 0.1, 0.2, "slcp", "median_train")
+    knobs += [("bandwidth", h, LCP(h=h)) for h in widths]
+    shapes = ("gaussian", "epanechnikov", "box")
+    knobs += [("kernel", k, LCP(h=0.2, kernel=k)) for k in shapes]
+    rows = []
+    for imputer, draw in (("draws", True), ("means", False)):
+        for knob, value, model in knobs:
+            model.set_params(alpha=alpha, imputer=GaussianImputer(draw=draw))
+            model.fit(X[train], y[train]).conformalize(X[cal].copy(), y[cal])
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)
+                low, high = model.predict_interval(X[test].copy())[1][:, :, 0].T
+            covered = (low <= y[test]) & (y[test] <= high)
+            size = np.maximum(high - low, 0)[np.isfinite(high - low)]
+            rows.append(
+                {
+                    "knob": knob,
+                    "value": str(value),
+                    "imputer": imputer,
+                    "coverage": covered.mean(),
+                    "coverage_error": covered.std() / np.sqrt(n_test),
+                    "length": size.mean(),
+                    "length_error": size.std() / np.sqrt(len(size)),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def plot_sensitivity(axes, frame):
+    """Coverage (top) and length (bottom) against each choice, one line an imputer."""
+    looks = {"draws": ("o-", "blue"), "means": ("s--", "orange")}
+    for column, (knob, part) in enumerate(frame.groupby("knob", sort=False)):
+        for line, metric in enumerate(("coverage", "length")):
+            ax = axes[line, column]
+            for imputer, (shape, colour) in looks.items():
+                one = part[part["imputer"] == imputer]
+                ax.errorbar(
+                    range(len(one)),
+                    one[metric],
+                    yerr=1.96 * one[f"{metric}_error"],
+                    fmt=shape,
+                    color=figures.OKABE_ITO[colour],
+                    label=f"imputed by {imputer}",
+                )
+            ax.set_xticks(range(len(one)), one["value"], rotation=30)
+        axes[1, column].set_xlabel(knob)
+        figures.nominal_line(axes[0, column], 0.9)
+    axes[0, 0].set_ylabel("coverage")
+    axes[1, 0].set_ylabel("mean length")
 
 
 def plot_boxes(axes, frame, rows):

@@ -408,6 +408,25 @@ def replace_infinite(lengths, outcomes):
 # -------------------------------------------------------------------- plotting
 
 
+def plot_model33(axes, x, y, limit, beta=2.0):
+    """Figure 1: outcomes and residuals of Model 3.3, every fifth X missing."""
+    gone = np.arange(len(x)) % 5 == 0
+    seen, lost = figures.OKABE_ITO["blue"], figures.OKABE_ITO["orange"]
+    residual = y - beta * x
+    for mask, colour in ((~gone, seen), (gone, lost)):
+        axes[0].plot(x[mask], y[mask], ".", markersize=2, color=colour)
+    axes[0].set(xlabel="$X$", ylabel="$Y$", title="all rows")
+    bins = np.linspace(-10, 10, 61)
+    axes[1].hist(y[gone], bins=bins, density=True, color=lost)
+    axes[1].set(xlabel="$Y$", ylabel="density", title="$X$ missing")
+    axes[2].plot(x[~gone], residual[~gone], ".", markersize=2, color=seen)
+    for at in (-limit, limit):
+        axes[2].axvline(at, linestyle="--", color="black")
+    axes[2].set(xlabel="$X$", ylabel=r"$Y-\beta X$", title="$X$ observed")
+    axes[3].hist(residual[~gone], bins=bins, density=True, color=seen)
+    axes[3].set(xlabel=r"$Y-\beta X$", ylabel="density", title="$X$ observed")
+
+
 def plot_sizes(ax_coverage, ax_length, table, oracle, level):
     """Coverage and length by mask size, marginal first, one line a method."""
     order = ["marginal", *map(str, range(10))]
