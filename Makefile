@@ -91,14 +91,15 @@ _build/site/.stamp: _build/tested.json $(PAGES)
 	$(BOOK) verify
 	@touch $@
 
-# The peers of `make bench` live apart and see the packages of the book; one that
-# cannot be had leaves the stamp undone, and its row says "not measured".
+# The peers of `make bench` live apart and see the packages of the book, in the same
+# versions; a peer that cannot be had leaves the stamp undone, and its row says so.
 $(PEERS)/.stamp: $(V)/.stamp pyproject.toml
 	@$(PYTHON) -m venv $(PEERS)
 	@$(PYTHON) -c 'import sysconfig as s; print("import site; site.addsitedir(%r)" % s.get_path("purelib"))' \
 	  > "$$($(PEERS)/bin/python -c 'import sysconfig as s; print(s.get_path("purelib"))')/book.pth"
+	@$(PYTHON) -m pip freeze -q --exclude-editable > $(PEERS)/constraints.txt
 	@complete=yes; for peer in $$($(PYTHON) -c '$(EXTRA)'); do \
-	  $(PEERS)/bin/python -m pip install -q --disable-pip-version-check "$$peer" || \
+	  $(PEERS)/bin/python -m pip install -q --disable-pip-version-check -c $(PEERS)/constraints.txt "$$peer" || \
 	  { echo "peer not installed: $$peer"; complete=no; }; done; \
 	if [ $$complete = yes ]; then touch $@; fi
 

@@ -302,7 +302,13 @@ CURVES = (
 )
 
 
-def measure(curve, say=print):
+def shortened(curve):
+    """The curve on the lower half of its grid."""
+    sizes = curve.sizes[: len(curve.sizes) // 2 + 1]
+    return dataclasses.replace(curve, sizes=sizes, limit="a quick run")
+
+
+def measure(curve, say=print, *, rounds=ROUNDS):
     """Points of one curve: size, median CPU seconds, peak memory.
 
     Parameters
@@ -311,6 +317,8 @@ def measure(curve, say=print):
         What to measure.
     say : callable
         Takes a line of progress.
+    rounds : int
+        Passes over the sizes.
 
     Returns
     -------
@@ -319,7 +327,7 @@ def measure(curve, say=print):
     """
     calls = [curve.make(n) for n in curve.sizes]
     calls[0]()
-    times = np.array([[seconds(call) for call in calls] for _ in range(ROUNDS)])
+    times = np.array([[seconds(call) for call in calls] for _ in range(rounds)])
     points = [
         {
             "id": curve.id,

@@ -38,7 +38,7 @@ def digest(path):
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def write(tables, *, minutes, folder=FOLDER):
+def write(tables, *, minutes, quick=False, folder=FOLDER):
     """Write the tables, then the manifest that holds their hashes.
 
     Parameters
@@ -47,6 +47,8 @@ def write(tables, *, minutes, folder=FOLDER):
         The rows (a list of dict) of each of :data:`TABLES`.
     minutes : float
         Wall time of the run.
+    quick : bool
+        Whether the curves are on half of their grid; the page says so.
     folder : pathlib.Path
         Where to.
 
@@ -71,6 +73,7 @@ def write(tables, *, minutes, folder=FOLDER):
     manifest = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "minutes": math.ceil(minutes),
+        "quick": quick,
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "versions": versions(PACKAGES),
