@@ -77,8 +77,11 @@ from notebook_lib import outcomes as mo
 from notebook_lib.exceptions import InfiniteSetWarning
 from notebook_lib.studies import missing_outcomes as ms
 from notebook_lib.studies import outcome_checks as exact
+from notebook_lib.studies import outcome_partitions as brute
+from notebook_lib.studies import outcome_table as table_1
 from notebook_lib.studies import outcome_theory as theory
 from notebook_lib.studies import outcome_verdicts as verdicts
+from notebook_lib.studies.outcome_criteria import first_replicates, merge, pivot
 from notebook_lib.studies.outcome_trial import median_width
 
 figures.setup()
@@ -86,12 +89,23 @@ rng = np.random.default_rng(seed)
 at_defaults = (alpha, epsilon, n_total) == (0.2, 0.1, 500) and min(n_trials / 5, n_slow) >= 20
 stored = {name: studies.load(f"missing-outcomes-{name}") for name in ms.STORED}
 paper = {name: frame for name, (frame, _) in stored.items()}
+paper["jobs-facts"], _ = studies.load("missing-outcomes-jobs-facts")
 
 
-def check_all(checks, scale="quick"):
-    """One claim after the other; quick ones only at the default parameters."""
-    for one in verdicts.merge(checks):
-        claims.check(**one, scale=scale, when=at_defaults or scale == "paper")
+def check_all(checks, scale="any"):
+    """One claim after the other; live trials only at the default parameters."""
+    for one in merge(checks, scale):
+        if "why" in one:
+            claims.differs(**one, scale=scale)
+        else:
+            claims.check(**one, scale=scale, when=at_defaults or scale != "quick")
+
+
+def both(title, live_checks, stored_checks):
+    """The same criteria on live trials and on the stored study, under one line."""
+    with claims.fold(title):
+        check_all(live_checks, "quick")
+        check_all(stored_checks, "paper")
 
 
 # %% tags=["remove-cell"]
@@ -121,14 +135,16 @@ glue("paper_minutes", f"{sum(m['wall_seconds'] for _, m in stored.values()) / 60
 data = mo.draw_setting(1, n_total, rng)
 y = data.seen()  # NaN where the outcome is missing
 large = {s: mo.draw_setting(s, 100_000, rng) for s in (1, 2)}
-for s, share in ((1, 0.2002), (2, 0.2021)):
-    claims.check("procp-D1", 1 - large[s].A.mean(), expected=share, tol=0.005, part=f"Setting {s}")
-    claims.check("procp-F2", 1 - mo.draw_setting(s, 5000, rng).p.mean(), expected=0.2, tol=0.01, part=f"Setting {s}")
 x = large[1].X[:, 0]
-claims.check("procp-D1", np.std((large[1].Y - x) / (3 + x)), expected=1, tol=0.01, part="spread")
-for scale, share in ((2.0, 0.229), (1.0, 0.222)):
-    wide = mo.draw_high_dimensional(100_000, np.ones(30), rng, scale=scale)
-    claims.check("procp-D2", 1 - wide.A.mean(), expected=share, tol=0.004, part=f"variance {scale:g}", published=0.23)
+with claims.fold("The generators of the paper"):
+    for s, share in ((1, 0.2002), (2, 0.2021)):
+        claims.check("procp-D1", 1 - large[s].A.mean(), expected=share, tol=0.006, part=f"Setting {s}")
+        curve = 1 - mo.setting_propensity(np.linspace(0, 10, 10_001), s)
+        claims.check("procp-F2", curve.mean(), expected=share, tol=0.01, part=f"Setting {s}")
+    claims.check("procp-D1", np.std((large[1].Y - x) / (3 + x)), expected=1, tol=0.012, part="spread")
+    for scale, share in ((2.0, 0.229), (1.0, 0.222)):
+        wide = mo.draw_high_dimensional(100_000, np.ones(30), rng, scale=scale)
+        claims.check("procp-D2", 1 - wide.p.mean(), expected=share, tol=0.004, part=f"variance {scale:g}", published=0.23)
 print(f"{data.A.sum()} outcomes observed, {(~data.A).sum()} missing")
 
 # %% mystnb={"figure": {"caption": "The sample of Setting 1, and the chance of a missing outcome in both settings. Where $x$ is large the outcome varies more and is missing more often (left): ignoring that makes intervals too short. Setting 2 (right, dashed) waves, so that neighbours in $x$ fall into different bins.", "name": "fig-mo-setting"}, "image": {"alt": "Scatter plot of observed and missing outcomes against x, and two curves of the missing probability."}} tags=["hide-input"]
@@ -168,8 +184,11 @@ draws = rng.beta(2, 1, 100_000).clip(1e-6, 1 - 1e-6)
 odds = pd.Series(draws / (1 - draws))
 widths = np.array([0.02, 0.1, 0.5])
 ratios = [odds.groupby(mo.odds_bins(draws, w)).agg(lambda o: o.max() / o.min()).max() for w in widths]
-claims.check("procp-A01", ratios, at_most=1 + widths + 1e-7)
-claims.check("procp-A02", exact.naive_agrees(rng, 50))
+with claims.fold("Bins of the odds"):
+    claims.check("procp-A01", ratios, at_most=1 + widths + 1e-9, scale="any", part="ratio of odds in a bin")
+    same = np.array([exact.bins_agree(w, rng) for w in widths])
+    claims.check("procp-A01", same, scale="any", part="labels by the formula, number of bins")
+    claims.check("procp-A02", exact.naive_agrees(rng, 50), scale="any")
 
 cal, test = (mo.odds_bins(data.p, epsilon)[rows] for rows in (data.A, ~data.A))
 mo.bin_table(cal, test).T
@@ -222,9 +241,10 @@ for scores, b, t, a in exact.small_samples(rng, 200):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InfiniteSetWarning)
         fast = [mo.procp_threshold(scores, b, t, a, variant=v)[0] for v in ("paper", "one_rep")]
-    sound.append((fast == [q for q, _ in hand], np.allclose([total for _, total in hand], 1), fast[1] <= fast[0]))
-claims.check("procp-A03", np.array(sound)[:, :2], part="by hand = library, masses sum to one")
-claims.check("procp-A04", np.array(sound)[:, 2], part="one representative is never wider")
+    whole = all(abs(total - 1) < 1e-12 for _, total in hand)
+    sound.append((fast == [q for q, _ in hand], whole, fast[1] <= fast[0]))
+claims.check("procp-A03", np.array(sound)[:, :2], scale="any", part="by hand = library, masses sum to one")
+claims.check("procp-A04", np.array(sound)[:, 2], scale="any", part="one representative is never wider")
 
 # %% [markdown]
 # The library's version sorts once and adds up once, $O(n\log n)$, and agrees on every case, ties included.
@@ -233,14 +253,7 @@ claims.check("procp-A04", np.array(sound)[:, 2], part="one representative is nev
 # And the two forms put the same mass at infinity exactly if every bin holds at most one test row, or no calibration row.
 
 # %%
-nine = np.arange(9.0), np.zeros(9, int), np.zeros(1, int)
-claims.check("procp-A03", mo.procp_threshold(*nine, 0.1)[0], expected=8, part="F = alpha is finite")
-agree = []
-for _ in range(200):
-    b, t = rng.integers(0, 4, rng.integers(1, 30)), rng.integers(0, 4, rng.integers(1, 8))
-    layout, masses = mo.bin_layout(b, t), [mo.mass_at_infinity(b, t, variant=v) for v in ("paper", "one_rep")]
-    agree.append(np.isclose(*masses) == ((layout.n_test[0] <= 1) | (layout.n_cal == 0)).all())
-claims.check("procp-A04", np.array(agree), part="equal masses exactly there")
+check_all(theory.simultaneous(rng))
 
 # %% tags=["remove-cell"]
 with warnings.catch_warnings():
@@ -294,7 +307,7 @@ levels = (0.1, 0.25, 0.4, 0.6)
 cases = ("procp-T01", mo.procp_threshold, False), ("procp-T02", one_rep, False), ("procp-T03", mo.procp_threshold, True)
 for id, find, cells in cases:
     excess = exact.enumerated(find, levels, rng, n_cases, cells=cells)
-    claims.check(id, excess, at_most=1e-12, note="exact miss minus alpha, by enumeration")
+    claims.check(id, excess, at_most=1e-12, scale="any", note="exact miss minus alpha, by enumeration")
 
 # %% [markdown]
 # The largest excess is 0 to rounding: the bound is attained.
@@ -328,21 +341,27 @@ for id, find, cells in cases:
 # %%
 widths = np.array([0.05, 0.1, 0.5, 1.0, 4.0])
 worst = [exact.total_variations(width, n_laws, rng).max() for width in widths]
-claims.check("procp-T04", worst, at_most=mo.sharp_slack(widths), tol=1e-9, part="random laws")
-claims.check("procp-T04", exact.worst_two_atoms(widths), expected=mo.sharp_slack(widths), tol=1e-9, part="attained")
+claims.check("procp-T04", worst, at_most=mo.sharp_slack(widths), tol=1e-9, scale="any", part="random laws")
+reached = [exact.worst_two_atoms(width) for width in widths]
+claims.check("procp-T04", reached, expected=mo.sharp_slack(widths), tol=1e-6, scale="any", part="attained")
 
+# %% tags=["hide-input"]
 p1, p2 = np.array([0.6, 0.9, 0.3]), np.array([0.5, 0.85, 0.1])  # Theorem 3: two points
-error = p1 / (1 - p1) / (p2 / (1 - p2)) - 1
 gap = (p1 - p2) / ((p1 + p2) * (2 - p1 - p2))
-claims.check("procp-T06", gap, at_least=error / (4 * (1 + error)), part="two-point examples")
-error = np.geomspace(1e-3, 1e3, 200)
-ladder = np.array([np.minimum(error, 1) / 8, error / (4 * (1 + error)), mo.sharp_slack(error), error / 4])
-claims.check("procp-T06", np.diff(ladder, axis=0), at_least=0, tol=1e-15, part="the chain of bounds")
+error = p1 / (1 - p1) / (p2 / (1 - p2)) - 1
+largest = [exact.worst_two_atoms(e, p / (1 - p)) for e, p in zip(error, p2, strict=True)]
+wide = np.geomspace(1e-3, 1e3, 200)
+ladder = np.array([np.minimum(wide, 1) / 8, wide / (4 * (1 + wide)), mo.sharp_slack(wide), wide / 4])
 step = np.log1p(0.1)
 spans = [(offset, offset + 10 * step) for offset in (0, 0.3 * step)]
 fewest = [exact.greedy_cover(0.1, low, high - 1e-6) for low, high in spans]
-claims.check("procp-T07", fewest, expected=10, part="fewest bins")
-claims.check("procp-T07", [exact.grid_bins(0.1, *span) for span in spans], expected=[10, 11], part="bins of the grid")
+used = [exact.grid_bins(0.1, *span) for span in spans]
+with claims.fold("Theorem 3 and Remark 3"):
+    claims.check("procp-T06", gap, at_least=error / (4 * (1 + error)), scale="any", part="two-point examples")
+    claims.check("procp-T06", largest, expected=mo.sharp_slack(error), tol=1e-6, scale="any", part="supremum over weights")
+    claims.check("procp-T06", np.diff(ladder, axis=0), at_least=0, tol=1e-15, scale="any", part="the chain of bounds")
+    claims.check("procp-T07", fewest, expected=10, scale="any", part="fewest bins")
+    claims.check("procp-T07", used, expected=[10, 11], scale="any", part="bins of the grid")
 
 # %% [markdown]
 # ```{prf:theorem} pro-CP (Theorem 2; Theorem 4 for an estimate)
@@ -360,10 +379,11 @@ claims.check("procp-T07", [exact.grid_bins(0.1, *span) for span in spans], expec
 # Take one bin with two kinds of rows at its two ends, and let the score be large for the kind that is missed more often: coverage falls below $1-\alpha$, and stays above $1-\alpha-\tau_\varepsilon$.
 
 # %%
-check_all(verdicts.adversary(verdicts.first_replicates(ms.adversary, 10)))
-check_all(verdicts.adversary(paper["adversary"]), scale="paper")
-ratio = exact.estimated_bins_ratio(0.1, 0.2, n_laws // 2, rng)
-claims.check("procp-T08", ratio, at_most=1.1 * np.exp(0.4), note="odds ratio in bins of an estimate")
+both("The bin that attains the slack", verdicts.adversary(first_replicates(ms.adversary, 10)), verdicts.adversary(paper["adversary"]))
+ratio, distance = exact.estimated_bins_ratio(0.1, 0.2, n_laws // 2, rng)
+bound = 1.1 * np.exp(0.4)  # (1 + epsilon)(1 + delta), log odds off by up to 0.2
+claims.check("procp-T08", ratio, at_most=bound, scale="any", part="odds ratio in bins of an estimate")
+claims.check("procp-T08", distance, at_most=mo.sharp_slack(bound - 1), scale="any", part="distance of the laws")
 paper["adversary"]
 
 # %% [markdown]
@@ -399,19 +419,22 @@ paper["adversary"]
 n1, n0 = np.array([30, 40, 25]), np.array([4, 2, 6])  # calibration and test rows of three bins
 
 
-def mass(atoms, number):
+def mass(atoms, number, m=12):
     """Total mass of some atoms of each bin, each weighing number / (m N)."""
-    return (number * atoms / (n1 + n0)).sum() / 12
+    return (number * atoms / (n1 + n0)).sum() / m
 
 
-claims.check("procp-A05", mass(n1, n0) + mass(n0, n0), expected=1, tol=1e-12, part="masses as in section 2.2.1")
-claims.check("procp-A05", 12 / 100, at_most=0.8, part="mass of a cell of 12 with m = 100 left in")
+left_in = mass(n1, n0, 100) + mass(n0, n0, 100)
+claims.check("procp-A05", left_in, expected=0.12, tol=1e-12, scale="any", part="mass of a cell of 12 with m = 100 left in")
+claims.check("procp-A05", mass(n1, n0) + mass(n0, n0), expected=1, tol=1e-12, scale="any", part="masses as in section 2.2.1")
 print(f"superscripts as in Algorithm 1: masses sum to {mass(n0, n1) + mass(n1, n1):.2f}")
 
 two = [mo.cell_masses(np.array([u]), np.array([100, 1]))[0] for u in ((2, 0), (1, 1))]
-claims.check("procp-T17", two, expected=[0.0196, 0.2550], tol=1e-4, part="counterexample to (27)")
-claims.check("procp-T17", exact.averaging_fails(rng, 1000), at_least=0.1, part="share of cases that fail")
-check_all(theory.partitions(rng, n_cases))
+claims.check("procp-T17", two, expected=[0.0196, 0.2550], tol=1e-4, scale="any", part="counterexample to (27)")
+often = dict(expected=0.28, tol=0.1, note="the share depends on the law of the cases, which is free")
+claims.check("procp-T17", brute.averaging_fails(rng, 1000), **often, scale="any", part="share of cases that fail")
+with claims.fold("Partitions against brute force"):
+    check_all(theory.partitions(rng, n_cases))
 theory.masses_of_samples(rng).round(3)
 
 # %% [markdown]
@@ -461,8 +484,9 @@ for scores, b, t, a in exact.small_samples(rng, 200, n_most=25):
     by_hand, infinite = pairs_by_hand(scores, b, t, a)
     gaps.append(mo.squared_mass_at_infinity(b, t) - infinite)
     same.append(q == by_hand)
-claims.check("procp-A06", np.array(same), note="thresholds equal those from all pairs")
-claims.check("procp-A07", gaps, expected=0, tol=1e-10)
+claims.check("procp-A06", np.array(same), scale="any", part="thresholds equal those from all pairs")
+claims.check("procp-A07", gaps, expected=0, tol=1e-10, scale="any")
+check_all(theory.pairs(rng))
 
 # %% [markdown]
 # With cells of different sizes the paper sets levels $\alpha_\ell=\alpha\,mN_\ell/\sum_{l}N_{l}^2$ (21).
@@ -483,8 +507,9 @@ claims.check("procp-A07", gaps, expected=0, tol=1e-10)
 # Corollary 3 is right, but not by the proof given: "following Corollary 2" multiplies the slack by $L\sum_\ell(N_\ell^0/m)^2$, which is 1 for equal cells only. Taking the step in total variation once, on the pair of test rows, gives the stated bound.
 
 # %%
-check_all(theory.squared(rng, n_cases))
-check_all(theory.levels_of_cells())
+with claims.fold("pro-CP2 by enumeration, and its levels"):
+    check_all(theory.squared(rng, n_cases))
+    check_all(theory.levels_of_cells())
 
 # %% [markdown]
 # ## One law behind all orders
@@ -500,8 +525,9 @@ scores = np.abs(data.Y - data.X[:, 0])[data.A]
 args = scores, cal % 3, test[:20] % 3  # three coarse bins, twenty test rows
 orders = {f"order {k}": mo.kth_order_threshold(*args, alpha, k)[0] for k in (1, 2, 3)}
 orders |= {f"PAC, delta = {d:g}": mo.pac_threshold(*args, alpha, d)[0] for d in (0.5, 0.1)}
-check_all(theory.orders(rng, n_cases))
-check_all(theory.crude_mass(rng))
+with claims.fold("Higher orders and PAC sets by enumeration"):
+    check_all(theory.orders(rng, n_cases))
+    check_all(theory.crude_mass(rng))
 pd.Series(orders, name="threshold")
 
 # %% [markdown]
@@ -527,11 +553,12 @@ pd.Series(orders, name="threshold")
 # It is bin-conditionally valid at exactly $1-\alpha$ for *any* binning (Proposition 1), because the shift inside a bin has the same ratio; the cost is a small calibration set.
 
 # %%
-check_all(theory.weighted(rng, n_cases))
-check_all(verdicts.binned(verdicts.first_replicates(ms.proposition1, 2 * n_trials)))
-check_all(verdicts.binned(paper["binned"]), scale="paper")
-check_all(verdicts.weights(verdicts.first_replicates(ms.direction, 2 * n_trials)))
-check_all(verdicts.weights(paper["weights"]), scale="paper")
+with claims.fold("One sort against one quantile a row"):
+    check_all(theory.weighted(rng, n_cases))
+live = first_replicates(ms.proposition1, 2 * n_trials)
+both("Proposition 1", verdicts.binned(live), verdicts.binned(paper["binned"]))
+live = first_replicates(ms.direction, 2 * n_trials)
+both("The direction of the weights", verdicts.weights(live), verdicts.weights(paper["weights"]))
 paper["weights"].pivot(index="design", columns="weights", values="mean")
 
 # %% [markdown]
@@ -543,12 +570,11 @@ paper["weights"].pivot(index="design", columns="weights", values="mean")
 
 # %%
 halves = [[0.5, 1.0, np.inf], [0.5, np.inf, np.inf]]
-claims.check("procp-M1", [median_width(np.zeros(3), np.array([h])) for h in halves], expected=[2, np.inf])
-live = verdicts.first_replicates(ms.conditional, n_slow)
+claims.check("procp-M1", [median_width(np.zeros(3), np.array([h])) for h in halves], expected=[2, np.inf], scale="any")
+live = first_replicates(ms.conditional, n_slow)
 noise = np.sqrt(live["missed_squared"] - (1 - live["coverage"]) ** 2) / 10  # of a mean of 100 redraws
 claims.check("procp-M2", noise.mean(), expected=0.005, tol=0.002, when=at_defaults)
-check_all(verdicts.conditional(live))
-check_all(verdicts.conditional(paper["conditional"]), scale="paper")
+both("Figures 1 and 4", verdicts.conditional(live), verdicts.conditional(paper["conditional"]))
 table = ms.summary(paper["conditional"], ["setting", "score", "method"])
 table.set_index(["setting", "score", "method"])[["coverage", "lowest", "below", "width", "infinite"]].round(3)
 
@@ -576,9 +602,8 @@ plt.show()
 # That makes bins *exactly* exchangeable, so the experiment could not show the slack of {prf:ref}`lem-mo-distance`; it turns out that the right draw changes coverage by less than 0.005.
 
 # %%
-live_bins = verdicts.first_replicates(ms.bins_study, n_slow)
-check_all(verdicts.bins(live_bins, live))
-check_all(verdicts.bins(paper["bins"], paper["conditional"]), scale="paper")
+live_bins = first_replicates(ms.bins_study, n_slow)
+both("Figure 3", verdicts.bins(live_bins, live), verdicts.bins(paper["bins"], paper["conditional"]))
 paper["bins"].groupby(["rule", "method"])["coverage"].agg(["mean", "sem", "min"]).round(4)
 
 # %% [markdown]
@@ -588,9 +613,9 @@ paper["bins"].groupby(["rule", "method"])["coverage"].agg(["mean", "sem", "min"]
 # We compute it exactly from the normal law instead of counting.
 
 # %%
-check_all(verdicts.single(verdicts.first_replicates(ms.single, max(2, n_trials // 25))))
-check_all(verdicts.single(paper["single"]), scale="paper")
-at_x = verdicts.pivot(paper["single"], ["setting", "epsilon", "score", "method", "x"])
+live_single = first_replicates(ms.single, max(2, n_trials // 25))
+both("Figure 5", verdicts.single(live_single), verdicts.single(paper["single"]))
+at_x = pivot(paper["single"], ["setting", "epsilon", "score", "method", "x"])
 at_x["below"] = at_x["coverage"] < 0.8
 how = {"coverage": "min", "below": "mean", "share_infinite": "mean"}
 at_x.groupby(["setting", "epsilon", "score", "method"]).agg(how).round(3)
@@ -620,39 +645,43 @@ plt.show()
 
 # %%
 published = claims.load_published("05")
-live_table = verdicts.first_replicates(ms.table1, n_trials)
-check_all(verdicts.table1(live_table, published))
-check_all(verdicts.table1(paper["table1"], published), scale="paper")
-ours = verdicts.our_table1(paper["table1"]).query("propensity == 'known'")
-printed = verdicts.published_table1(published).query("propensity == 'known'")
+live_table = first_replicates(ms.table1, n_trials)
+both("Table 1, known propensity", table_1.table1(live_table, published), table_1.table1(paper["table1"], published))
+ours = table_1.our_table1(paper["table1"]).query("propensity == 'known'")
+printed = table_1.published_table1(published).query("propensity == 'known'")
 printed = printed.assign(method=printed["method"] + ", published")
-both = pd.concat([printed, ours]).sort_values(["setting", "width"])
-both.set_index(["setting", "method"])[["reached", "reached_se", "width", "width_se"]].round(3)
+beside = pd.concat([printed, ours]).sort_values(["setting", "width"])
+beside.set_index(["setting", "method"])[["reached", "reached_se", "width", "width_se"]].round(3)
 
 # %% [markdown]
 # The row *pro-CP, published* sits on *one representative*, in $P$ and in width, and far from *pro-CP*, the printed formula (11): its intervals would have been wider by {glue:text}`excess_width` in Setting 1, and would have reached 0.8 in {glue:text}`reached_paper` of the trials instead of {glue:text}`reached_one`.
 # The text and the table describe two methods.
 # Both are valid; whoever compares with the table should run `one_rep`, and constant levels for pro-CP2 (the errors of the widths tell them from levels (21)).
 #
-# The estimated rows depend on the one training sample that the paper drew: over ten of ours the share of trials for one representative runs from {glue:text}`draws_low` to {glue:text}`draws_high` in Setting 1.
+# The rows with an *estimated* propensity are another matter: here we differ.
+# They hang on the one training sample behind the estimate, and the paper shows the result of one.
+# With ours, four of the eight printed numbers are more than 0.12 (share of trials) or 1.5 (width) away.
+# The table below repeats the comparison over ten training samples: every printed number lies inside our range, which for one representative in Setting 1 runs from {glue:text}`draws_low` to {glue:text}`draws_high`.
+# The methods agree, then, but a single training sample decides more than the trials after it.
 
 # %%
-check_all(theory.propensities(rng))
-check_all(verdicts.squared(live_table))
-check_all(verdicts.squared(paper["table1"]), scale="paper")
-check_all(verdicts.estimated(paper["training-draws"], published), scale="paper")
-draws = verdicts.pivot(paper["training-draws"], ["setting", "propensity", "method", "training_seed"])
-draws = draws.query("propensity == 'estimated'").groupby(["setting", "method"])[["reached", "width"]]
-draws.agg(["min", "median", "max"]).round(3)
+check_all(table_1.estimated(paper["table1"], paper["training-draws"], published), "paper")
+spread = table_1.over_draws(paper["training-draws"])
+spread.round(3)
+
+# %%
+with claims.fold("The kernel estimate of the propensity"):
+    check_all(theory.propensities(rng))
+both("Squared coverage, Figures 10 and 11", table_1.squared(live_table), table_1.squared(paper["table1"]))
 
 # %% tags=["remove-cell"]
 one = ours.set_index(["setting", "method"])
 glue("excess_width", f"{one.loc[(1, 'pro-CP'), 'width'] - one.loc[(1, 'pro-CP (one representative)'), 'width']:.1f}", display=False)
 glue("reached_paper", f"{100 * one.loc[(1, 'pro-CP'), 'reached']:.0f} %", display=False)
 glue("reached_one", f"{100 * one.loc[(1, 'pro-CP (one representative)'), 'reached']:.0f} %", display=False)
-span = draws.get_group((1, "pro-CP (one representative)"))["reached"]
-glue("draws_low", f"{span.min():.2f}", display=False)
-glue("draws_high", f"{span.max():.2f}", display=False)
+span = spread.loc[(1, "pro-CP (one representative)"), "reached"]
+glue("draws_low", f"{span['min']:.2f}", display=False)
+glue("draws_high", f"{span['max']:.2f}", display=False)
 
 # %% mystnb={"figure": {"caption": "Figures 10 and 11 from 500 stored trials: coverage proportion of pro-CP and pro-CP2, in the forms that the code runs. Squared coverage moves the whole histogram to the right: few trials fall below 0.8.", "name": "fig-mo-squared"}, "image": {"alt": "Four histograms of the coverage proportion for pro-CP and pro-CP2."}} tags=["hide-input"]
 fig, axes = figures.panels(2, 2, width=4)
@@ -682,14 +711,12 @@ plt.show()
 # Figures 6 and 7 repeat the comparison with 30 features and a lasso propensity.
 
 # %%
-live_high = verdicts.mean_curve(verdicts.first_replicates(ms.curve_high, max(2, n_slow // 2)))
-live_squared = verdicts.wide(verdicts.first_replicates(ms.curve_squared, n_slow))
-check_all(verdicts.curves(live_high, live_squared))
+live_high = verdicts.mean_curve(first_replicates(ms.curve_high, max(2, n_slow // 2)))
+live_squared = verdicts.wide(first_replicates(ms.curve_squared, n_slow))
 high, low = verdicts.mean_curve(paper["curve-high"]), verdicts.wide(paper["curve-squared"])
-check_all(verdicts.curves(high, low), scale="paper")
-live_p30 = verdicts.first_replicates(ms.high_dimensional, max(2, n_slow // 3), scale=2.0)
-check_all(verdicts.high_dimensional(live_p30))
-check_all(verdicts.high_dimensional(paper["high-dimensional"]), scale="paper")
+both("Figures 8 and 12", verdicts.curves(live_high, live_squared), verdicts.curves(high, low))
+live_p30 = first_replicates(ms.high_dimensional, max(2, n_slow // 3), scale=2.0)
+both("Figures 6 and 7", verdicts.high_dimensional(live_p30), verdicts.high_dimensional(paper["high-dimensional"]))
 
 # %% mystnb={"figure": {"caption": "Top: width against coverage over levels $\\alpha$, stored runs (Figures 12 and 8; levels at which most intervals are infinite are left out). The curves lie on each other. Bottom left: how conservative each method is, coverage against the level asked for; the distance from the diagonal is the price of the mass at infinity, and it shrinks as the level falls. Bottom right: 30 features, coverage of 500 stored trials (Figures 6 and 7). With an estimated propensity all boxes move with the one training sample.", "name": "fig-mo-curves"}, "image": {"alt": "Two panels of width against coverage, one of coverage against nominal level, and one of boxplots of coverage."}} tags=["hide-input"]
 fig, axes = plt.subplots(2, 2, figsize=(8.5, 6.4))
@@ -735,10 +762,10 @@ plt.show()
 # Choose it on the training rows (`suggest_epsilon`): a width picked by looking at the calibration rows is no longer one binning to condition on.
 
 # %%
-check_all(verdicts.binnings(verdicts.first_replicates(ms.binnings, n_trials)))
-check_all(verdicts.binnings(paper["binnings"]), scale="paper")
-check_all(verdicts.infinite(verdicts.first_replicates(ms.infinite, n_slow, setting=1, n_total=(100, 500))))
-check_all(verdicts.infinite(paper["infinite"]), scale="paper")
+live = first_replicates(ms.binnings, n_trials)
+both("Arbitrary bins", verdicts.binnings(live), verdicts.binnings(paper["binnings"]))
+live = first_replicates(ms.infinite, n_slow, setting=1, n_total=(100, 500))
+both("Pooling", verdicts.infinite(live), verdicts.infinite(paper["infinite"]))
 cost = []
 for width in np.geomspace(0.02, 2, 12):
     for _ in range(10):
@@ -759,7 +786,7 @@ axes[0].barh(kinds["bins"], kinds["mean"], xerr=2 * kinds["mc_error"], color=col
 figures.nominal_line(axes[0], 0.8, axis="x")
 axes[0].invert_yaxis()
 axes[0].set(xlabel="coverage", xlim=(0.5, 0.9))
-share = verdicts.pivot(paper["infinite"], ["setting", "n_total", "method"]).query("setting == 1")
+share = pivot(paper["infinite"], ["setting", "n_total", "method"]).query("setting == 1")
 for method, name in (("binned wCP", "binned wCP"), ("pro-CP", "pro-CP"), ("one representative, no cells", "pro-CP (one representative)")):
     part = share[share["method"] == method]
     axes[1].errorbar(part["n_total"], part["share_infinite"], yerr=2 * part["share_infinite_se"], color=figures.color(name), marker=figures.marker(name), label=name)
@@ -787,10 +814,11 @@ plt.show()
 treated = datasets.load_jobs().query("treat == 1 or treat == 'exp'")
 missing = 1 - mo.jobs_propensity(mo.jobs_design(treated))
 print(f"{len(treated)} treated rows, {100 * missing.mean():.0f} % missing on average")
-check_all(verdicts.jobs(verdicts.first_replicates(ms.jobs, n_trials, split_seed=1), full=len(treated) == 879))
-check_all(verdicts.jobs(paper["jobs"], full=True), scale="paper")
+live = verdicts.jobs(first_replicates(ms.jobs, n_trials, split_seed=1), full=len(treated) == 879)
+both("Figure 9", live, verdicts.jobs(paper["jobs"], full=True))
+check_all(verdicts.jobs_facts(paper["jobs-facts"]), "paper")
 jobs = pd.concat([paper["jobs"], paper["jobs-public"]])
-table = verdicts.pivot(jobs, ["treated", "propensity", "method", "split_seed"])
+table = pivot(jobs, ["treated", "propensity", "method", "split_seed"])
 table.groupby(["treated", "propensity", "method"])[["coverage", "reached", "width", "share_infinite"]].mean().round(3)
 
 # %% [markdown]
@@ -810,8 +838,7 @@ table.groupby(["treated", "propensity", "method"])[["coverage", "reached", "widt
 # We **cross** the data: each half is calibrated with models trained on the other half, so that everybody gets an interval.
 
 # %%
-check_all(verdicts.effects(verdicts.first_replicates(ms.effects, n_trials)))
-check_all(verdicts.effects(paper["effects"]), scale="paper")
+both("Effects of the untreated", verdicts.effects(first_replicates(ms.effects, n_trials)), verdicts.effects(paper["effects"]))
 people = datasets.load_nhefs()
 features = ["sex", "age", "race", "education", "smokeintensity", "smokeyrs", "wt71", "active", "exercise"]
 model = mo.MissingOutcomeConformal(propensity="logistic", alpha=alpha, epsilon=0.5)

@@ -1,5 +1,6 @@
 """Bad inputs for missing outcomes: each row of the table in the specification."""
 
+import inspect
 import warnings
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from notebook_lib.exceptions import InfiniteSetWarning
 from notebook_lib.outcomes import (
+    KernelPropensity,
     MissingOutcomeConformal,
     PositivityWarning,
     PropensityModel,
@@ -21,9 +23,11 @@ from notebook_lib.outcomes import (
     plug_in_bandwidth,
     procp2_threshold,
     procp_threshold,
+    propensity,
     shift_threshold,
     weighted_threshold,
 )
+from notebook_lib.studies import outcome_checks
 
 SCORES, BINS, TEST = np.arange(20.0), np.repeat([0, 1], 10), np.array([0, 1])
 THRESHOLDS = [naive_threshold, procp_threshold, procp2_threshold]
@@ -189,13 +193,14 @@ def test_outcomes_where_missing_are_nan_and_infinite_ones_are_refused():
 
 
 def test_crossing_quantiles_give_empty_sets_not_errors():
-    from notebook_lib.intervals import length
+    from notebook_lib.intervals import is_empty, length
     from notebook_lib.scores import QuantileScore
 
     band = np.array([[2.0, 1.0], [0.0, 1.0]])
     assert QuantileScore().score([1.5, 0.5], band) == pytest.approx([0.5, -0.5])
     sets = QuantileScore().invert(band, 0.2)
     assert length(sets) == pytest.approx([0.0, 1.4])
+    assert is_empty(sets).tolist() == [True, False]
 
 
 def test_plug_in_bandwidth_degenerates_to_not_a_number():
@@ -203,6 +208,41 @@ def test_plug_in_bandwidth_degenerates_to_not_a_number():
     assert not np.isfinite(plug_in_bandwidth(x, np.zeros(50)))
     with pytest.raises(ValueError, match="25 or more"):
         plug_in_bandwidth(x[:10], x[:10])
+
+
+def test_a_plug_in_that_is_not_finite_falls_back_to_leave_one_out(monkeypatch):
+    rng = np.random.default_rng(6)
+    x = rng.uniform(0, 10, (80, 1))
+    A = rng.random(80) < 0.7
+    monkeypatch.setattr(propensity, "plug_in_bandwidth", lambda x, y: np.nan)
+    model = KernelPropensity().fit(x, A)
+    wanted = KernelPropensity("leave-one-out").fit(x, A)
+    assert model.bandwidth_ == wanted.bandwidth_ > 0
+
+
+def test_weighted_cp_asks_for_propensities_since_weights_have_two_directions():
+    assert list(inspect.signature(weighted_threshold).parameters)[1:3] == [
+        "propensity",
+        "test_propensity",
+    ]
+    names = inspect.signature(binned_weighted_threshold).parameters
+    assert "weights" not in names
+
+
+def test_enumeration_refuses_what_it_could_not_finish():
+    pooled = [np.arange(30.0), np.arange(30.0)]
+    with pytest.raises(ValueError, match="more than a million"):
+        outcome_checks.arrangements(pooled, [5, 5])
+
+
+def test_outcomes_given_for_missing_rows_cannot_reach_the_threshold():
+    rng = np.random.default_rng(7)
+    X, y = rng.normal(size=(200, 1)), rng.normal(size=200)
+    A = rng.random(200) < 0.7
+    model = MissingOutcomeConformal(propensity=lambda X: np.full(len(X), 0.7))
+    model.fit(X[:100], y[:100])
+    model.conformalize(X[100:], np.where(A, y, np.nan)[100:])
+    assert model.scores_.shape[1] == A[100:].sum()
 
 
 def test_unknown_words_are_refused():

@@ -633,7 +633,7 @@ adversary = Study(
     name="missing-outcomes-adversary",
     scenarios=grid(epsilon=[0.1], n_total=[400], n_draws=[2000]),
     replicate=replicate_adversary,
-    n_replicates=20,
+    n_replicates=500,
     seed=64,
     description="Theorem 2: a bin that attains the sharp slack",
     document="ours",

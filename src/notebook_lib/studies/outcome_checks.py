@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from itertools import combinations, permutations
+from math import comb, perm, prod
 
 import numpy as np
 
@@ -15,8 +16,8 @@ from ..exceptions import InfiniteSetWarning
 from ..outcomes import (
     bin_layout,
     binned_weighted_threshold,
-    cell_masses,
     kth_order_threshold,
+    mass_at_infinity,
     missing_odds,
     naive_threshold,
     odds_bins,
@@ -25,7 +26,10 @@ from ..outcomes import (
     procp_threshold,
     weighted_threshold,
 )
+from ..outcomes.squared import _coefficients, _second_moment
 from ..quantiles import as_fraction, conformal_quantile
+
+_MOST = 1_000_000
 
 # ------------------------------------------------------- enumeration inside bins
 
@@ -50,7 +54,20 @@ def arrangements(pooled, n_test, *, ordered=False):
     scores, bins, hidden, test_bins : ndarray
         Calibration scores (R, n_cal) and their bins, hidden test scores (R, m) and
         theirs.
+
+    Raises
+    ------
+    ValueError
+        If there are more than a million of them.
     """
+    ways = perm if ordered else comb
+    count = prod(ways(len(s), int(u)) for s, u in zip(pooled, n_test, strict=True))
+    if count > _MOST:
+        raise ValueError(
+            f"{count:.3g} ways to hide n_test of the pooled scores are more than a "
+            "million: use fewer rows, or pac_threshold and kth_order_threshold, which "
+            "need no enumeration"
+        )
     choose = permutations if ordered else combinations
     cal, test = [], []
     for scores, u in zip(pooled, n_test, strict=True):
@@ -190,6 +207,35 @@ def naive_agrees(rng, n_cases):
     return np.array(out)
 
 
+def bins_agree(epsilon, rng, n_draws=100_000):
+    """Labels by the formula (5), and bins on an even grid of odds: as they must be?"""
+    step = np.log1p(epsilon)
+    odds = np.exp(rng.uniform(-5, 5, n_draws))
+    position = np.log(odds) / step
+    inside = np.abs(position - np.rint(position)) > 1e-6  # edges: rounding decides
+    labels = odds_bins(odds / (1 + odds), epsilon)
+    right = (labels == np.floor(position))[inside].all()
+    grid = np.exp(np.linspace(-3, 3, n_draws))
+    count = len(np.unique(odds_bins(grid / (1 + grid), epsilon)))
+    return np.array([right, count == grid_bins(epsilon, -3, 3)])
+
+
+def pooled_edges(rng, n_cases):
+    """Finite exactly if F <= alpha; rows of bins without test rows weigh nothing."""
+    out = []
+    for scores, bins, test_bins, alpha in small_samples(rng, n_cases):
+        q = _quiet(procp_threshold, scores, bins, test_bins, alpha)
+        mass = mass_at_infinity(bins, test_bins)
+        others = np.append(scores, scores), np.append(bins, bins + 3)
+        unmoved = _quiet(procp_threshold, *others, test_bins, alpha)
+        one_cell = _quiet(
+            procp_threshold, scores, bins, test_bins, alpha, cells=0 * test_bins
+        )
+        finite = np.isfinite(q).all() == (mass <= alpha + 1e-12)
+        out.append(finite and (q == unmoved).all() and (q == one_cell).all())
+    return np.array(out)
+
+
 def cells_agree(find, rng, n_cases, **options):
     """Cells at once against one cell after the other: equal?"""
     out = []
@@ -201,6 +247,50 @@ def cells_agree(find, rng, n_cases, **options):
             alone = _quiet(find, scores, bins, test_bins[inside], alpha, **options)
             out.append((q[inside] == alone).all())
     return np.array(out)
+
+
+def survival(scores, bins, test_bins, variant="paper"):
+    """Law of the smaller of two scores beyond each score: by counts, and by pairs.
+
+    Returns
+    -------
+    counts, pairs : ndarray, shape (n,)
+        ``P(min > t)`` at each calibration score ``t``: the library's formula, and
+        the sum over all ordered pairs of the printed form.
+    """
+    layout = bin_layout(bins, test_bins)
+    n_test, m = layout.n_test[0], len(test_bins)
+    size, extra, single, double = _coefficients(layout.n_cal, n_test, variant)
+    above = scores[:, None] > scores
+    member = layout.cal_bin[:, None] == np.arange(len(size))
+    exceeding = above.T.astype(float) @ member + extra
+    counts = _second_moment(exceeding, single, double) / m**2
+
+    label = np.append(layout.cal_bin, np.repeat(np.arange(len(size)), extra))
+    values = np.append(scores, np.full(len(label) - len(scores), np.inf))
+    weight = np.outer(single[label], single[label])
+    same = label[:, None] == label
+    weight[same] = np.broadcast_to(double[label], same.shape)[same]
+    np.fill_diagonal(weight, single[label])
+    smaller = np.minimum.outer(values, values)
+    pairs = [weight[smaller > t].sum() / m**2 for t in scores]
+    return counts, np.array(pairs)
+
+
+def survival_gaps(rng, n_cases):
+    """Counts against pairs, at every score of random samples."""
+    cases = small_samples(rng, n_cases, n_most=25)
+    gaps = [np.subtract(*survival(s, b, t)) for s, b, t, _ in cases]
+    return np.concatenate(gaps)
+
+
+def survival_gains(rng, n_cases):
+    """Law of (19) minus that with two representatives, at every score: never below."""
+    gains = []
+    for scores, bins, test_bins, _ in small_samples(rng, n_cases):
+        forms = [survival(scores, bins, test_bins, v)[0] for v in ("paper", "two_rep")]
+        gains.append(np.subtract(*forms))
+    return np.concatenate(gains)
 
 
 def orders_agree(rng, n_cases):
@@ -286,26 +376,42 @@ def total_variations(epsilon, n_laws, rng, *, n_atoms=4, n_values=3):
     return np.abs(one - zero).sum(axis=1) / 2
 
 
-def worst_two_atoms(epsilon):
-    """Distance for two atoms at the ends of a bin, weighted to be worst."""
-    r = 1 + epsilon
-    low = 1 / (1 + np.sqrt(r))  # share of the low odds among the observed
-    return np.abs((1 - low) - low)
+def worst_two_atoms(epsilon, odds=0.7):
+    """Distance for two atoms at the ends of a bin, in the worst mixture of a grid."""
+    ends = np.array([odds, odds * (1 + epsilon)])
+    p = ends / (1 + ends)
+    share = np.linspace(0, 1, 100_001)[1:-1]
+    seen = np.stack([share * p[0], (1 - share) * p[1]])
+    missing = np.stack([share * (1 - p[0]), (1 - share) * (1 - p[1])])
+    return np.abs(seen[0] / seen.sum(0) - missing[0] / missing.sum(0)).max()
 
 
 def estimated_bins_ratio(epsilon, error, n_draws, rng, *, n_points=50):
     """Largest ratio of true odds inside bins of an estimate, for each draw.
 
     The log odds of the estimate are off by up to `error`, in the supremum norm.
+
+    Returns
+    -------
+    ratio, distance : ndarray, shape (n_draws,)
+        The ratio, and the largest distance in a bin between the features of
+        observed and missing rows: no score can have a larger one.
     """
-    out = np.empty(n_draws)
+    ratio, distance = np.empty(n_draws), np.empty(n_draws)
     for draw in range(n_draws):
         log_odds = rng.normal(0, 1, n_points)
         wrong = log_odds + rng.uniform(-error, error, n_points)
-        bins = odds_bins(1 / (1 + np.exp(-wrong)), epsilon)
-        spread = [np.ptp(log_odds[bins == b]) for b in np.unique(bins)]
-        out[draw] = np.exp(max(spread))
-    return out
+        _, label = np.unique(
+            odds_bins(1 / (1 + np.exp(-wrong)), epsilon), return_inverse=True
+        )
+        p = 1 / (1 + np.exp(-log_odds))
+        high, low = np.full(label.max() + 1, -np.inf), np.full(label.max() + 1, np.inf)
+        np.maximum.at(high, label, log_odds)
+        np.minimum.at(low, label, log_odds)
+        ratio[draw] = np.exp((high - low).max())
+        seen, missing = (v / np.bincount(label, v)[label] for v in (p, 1 - p))
+        distance[draw] = np.bincount(label, np.abs(seen - missing)).max() / 2
+    return ratio, distance
 
 
 def greedy_cover(epsilon, low, high, *, n_points=20_001):
@@ -321,72 +427,3 @@ def grid_bins(epsilon, low, high):
     """Bins of the fixed grid that meet a log-odds interval (right end open)."""
     step = np.log1p(epsilon)
     return int(np.ceil(high / step - 1e-9) - np.floor(low / step + 1e-9))
-
-
-# ------------------------------------------------------------------- partitions
-
-
-def all_partitions(points):
-    """All partitions of a list of bin labels into cells."""
-    if not points:
-        yield []
-        return
-    first, rest = points[0], points[1:]
-    for smaller in all_partitions(rest):
-        for i, cell in enumerate(smaller):
-            yield [*smaller[:i], [first, *cell], *smaller[i + 1 :]]
-        yield [[first], *smaller]
-
-
-def tables(n_test):
-    """Each partition of the test points as a table (L, M), repeats left out."""
-    points = [k for k, u in enumerate(n_test) for _ in range(u)]
-    seen = set()
-    for partition in all_partitions(points):
-        key = tuple(sorted(tuple(sorted(cell)) for cell in partition))
-        if key not in seen:
-            seen.add(key)
-            yield np.array([np.bincount(cell, minlength=len(n_test)) for cell in key])
-
-
-def best_worst_mass(n_test, n_cal):
-    """Optimum of (26) by brute force."""
-    return min(cell_masses(table, n_cal).max() for table in tables(n_test))
-
-
-def fewest_trivial(n_test, n_cal, alpha):
-    """Optimum of (25) by brute force."""
-    return min(
-        int(table[cell_masses(table, n_cal) > alpha + 1e-12].sum())
-        for table in tables(n_test)
-    )
-
-
-def random_counts(rng, *, equal=False, most=6):
-    """Test and calibration points of up to three bins."""
-    n_bins = int(rng.integers(1, 4))
-    n_cal = rng.integers(0, 12, n_bins)
-    if equal:
-        copies = int(rng.integers(1, most // n_bins + 1))
-        return np.full(n_bins, copies), n_cal
-    n_test = rng.integers(0, 4, n_bins)
-    while not 0 < n_test.sum() <= most:
-        n_test = rng.integers(0, 4, n_bins)
-    return n_test, n_cal
-
-
-def averaging_fails(rng, n_draws):
-    """Share of random cases in which F(mean of x) > F(x): inequality (27) is false."""
-    failures = 0
-    for _ in range(n_draws):
-        n_bins = int(rng.integers(2, 5))
-        o = rng.integers(1, 100, n_bins)
-        x = rng.integers(0, 6, n_bins).astype(float)
-        x[0] += not x.any()
-        even = np.full(n_bins, x.mean())
-        failures += bool(_mass(even, o) > _mass(x, o) + 1e-12)
-    return failures / n_draws
-
-
-def _mass(u, o):
-    return float((u**2 / (u + o)).sum() / u.sum())
