@@ -285,7 +285,7 @@ wrong
 # %% [markdown]
 # **Dropping the rows without outcome, or weighting them the wrong way.**
 # The weights are $(1-p)/p$ for the probability $p$ of being *seen*; with $p/(1-p)$ the rows that look least like the missing ones count most.
-# No warning is printed: the intervals are just too short.
+# The output looks like any other; the intervals are just too short. ({ref}`An exercise of chapter 5 <ex-mo-weights>` has a check that tells the two directions apart.)
 
 # %%
 short = (level - lost.loc[["naive", "weighted CP (wrong way)", "weighted CP"], "coverage"]).rename("points of coverage lost")
@@ -487,7 +487,7 @@ print(f"{np.mean(covered):.3f} ({np.std(covered) / 8**0.5:.3f}) covered, wanted 
 # * First what is missing, then why, then for whom the promise must hold. The method follows.
 # * A marginal promise is kept by nearly everything that is exchangeable, and tells nothing about the rows with the most gaps.
 # * A promise for each pattern costs an assumption (MCAR) or rows of that pattern; a promise for groups costs length.
-# * Weights and propensities repair a known mechanism. Used the wrong way round they do more harm than doing nothing, and nothing warns.
+# * Weights and propensities repair a known mechanism. Used the wrong way round they do more harm than doing nothing, and the output looks the same.
 # * Coverage can be counted only where outcomes are known. Where they are missing, the assumption carries the promise.
 #
 # The methods: {doc}`01_latent_class` · {doc}`02_matrix_completion` · {doc}`03_mask_conditional` · {doc}`04_mda_nested` · {doc}`05_missing_outcomes`; how to run and copy: {doc}`how_to_use`.
