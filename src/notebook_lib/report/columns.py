@@ -10,6 +10,8 @@ import pandas as pd
 
 __all__ = ["ColumnKind", "column_kind", "suspicious_codes"]
 
+#: Texts that stand for a missing value, blanks around them or not.
+BLANKS = ("", "?", "-", "--", ".", "..", "missing", "NA", "N/A", "n/a", "nan", "NULL")
 #: A category with more levels than this is taken for text.
 MAX_LEVELS = 30
 _ID_NAME = re.compile(
@@ -113,7 +115,7 @@ def _text(values):
     if len(known) and numbers.all():
         return pd.to_numeric(values, errors="coerce").astype(float)
     text = known.map(lambda v: str(v).strip())
-    return text[text != ""].reindex(values.index).astype(object)
+    return text[~text.isin(BLANKS)].reindex(values.index).astype(object)
 
 
 def _guess(values, seen, name):

@@ -30,7 +30,7 @@ def check_extra():
         )
 
 
-def build_notebook(source, target, choice, *, options, held_out, title):
+def build_notebook(source, target, choice, *, options, held_out, labels, title):
     """Make the notebook of a report, not yet executed.
 
     Parameters
@@ -46,6 +46,8 @@ def build_notebook(source, target, choice, *, options, held_out, title):
         ``reading``, the keyword arguments of :func:`read_table`.
     held_out : bool
         Whether there are held-out rows to check coverage on.
+    labels : bool
+        Whether sets of labels are wanted.
     title : str
         First heading.
 
@@ -88,7 +90,7 @@ def build_notebook(source, target, choice, *, options, held_out, title):
     cells += [("markdown", _REASON_WORDS), ("code", _REASONS), ("code", _CSV)]
     cells += [("markdown", "## In short"), ("code", _SHORT, "summary")]
     cells += [("markdown", "## Go on from here\n\n" + _BY_HAND_WORDS)]
-    cells += [("code", _by_hand(choice.method, held_out))]
+    cells += [("code", _by_hand(choice.method, held_out, labels))]
     book = nbformat.v4.new_notebook()
     book.metadata["kernelspec"] = {
         "display_name": "Python 3",
@@ -268,10 +270,11 @@ _ALT_COVERAGE = (
 )
 
 
-def _by_hand(method, held_out):
+def _by_hand(method, held_out, labels):
     if not held_out:
-        return _HAND_OUTCOME if method != "labels" else _HAND_LABELS
-    return _HAND_RAW if method == "split" else _HAND_MASKS
+        return _HAND_LABELS if labels else _HAND_OUTCOME
+    raw = method == "split" or (labels and method == "imputed")
+    return _HAND_RAW if raw else _HAND_MASKS
 
 
 _HAND_RAW = """parts = report.split_rows(table, seed=SEED)

@@ -249,7 +249,7 @@ def _reweighted(table, train, X, threshold, alpha, model, propensity):
                 band = fitted.predict_proba(X)
                 prediction = classes[band.argmax(axis=1)]
                 q = threshold(scores, level)
-                parts.append(LabelScore().invert(band, q[:, None]))
+                parts.append(LabelScore().invert(band, q))
             else:
                 models = [
                     at_quantile_level(inner, tau).fit(table.X[fit], y[fit])

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .columns import USED, column_kind
+from .columns import BLANKS, USED, column_kind
 from .remarks import column_notes, table_notes
 
 __all__ = ["EXAMPLE_TARGET", "Table", "example_path", "read_table"]
@@ -20,7 +20,6 @@ __all__ = ["EXAMPLE_TARGET", "Table", "example_path", "read_table"]
 EXAMPLE_TARGET = "weight"
 MIN_ROWS = 20
 MAX_LABELS = 20
-_BLANKS = ("?", "-", "--", ".", "..", "missing")
 
 
 @dataclass(frozen=True)
@@ -268,7 +267,7 @@ def _read_csv(path, separator, missing_values):
         frame = pd.read_csv(
             io.StringIO(text),
             sep=separator,
-            na_values=[*_BLANKS, *map(str, missing_values)],
+            na_values=[*BLANKS, *map(str, missing_values)],
             skipinitialspace=True,
             low_memory=False,
             index_col=False,

@@ -96,6 +96,7 @@ def write_report(
         choice,
         options=options,
         held_out=choice.method not in OUTCOME_METHODS,
+        labels=table.task == "classification",
         title=title,
     )
     return _write(execute_notebook(book, folder), folder, title)
