@@ -116,7 +116,7 @@ def conditional_by_rows(model, cal, test, n_rows):
     return np.array(out)
 
 
-def compare(model, by_rows, cal, test, n_slow, repeats):
+def compare(model, by_rows, cal, test, n_slow, 3):
     """Turns of the library on all test rows, and by rows on the first `n_slow`."""
     return turns(
         lambda: model.predict_interval(test)[1][:, :, 0],
@@ -131,23 +131,15 @@ def compare(model, by_rows, cal, test, n_slow, repeats):
 def mda_rows():
     """Yield CP-MDA-Nested and CP-MDA-Exact against the row-by-row versions."""
     cases = (
-        ("nested-rows", CPMDANested, "iterative imputer", nested_by_rows, 50, 4, 3),
-        (
-            "nested-rows-linear",
-            CPMDANested,
-            "Gaussian imputer",
-            nested_by_rows,
-            10,
-            10,
-            3,
-        ),
-        ("exact-rows", CPMDAExact, "iterative imputer", exact_by_rows, 5, 30, 3),
+        ("nested-rows", CPMDANested, "iterative imputer", nested_by_rows, 50, 2),
+        ("nested-rows-linear", CPMDANested, "Gaussian imputer", nested_by_rows, 10, 5),
+        ("exact-rows", CPMDAExact, "iterative imputer", exact_by_rows, 5, 10),
     )
-    for name, cls, imputer, by_rows, goal, n_slow, repeats in cases:
+    for name, cls, imputer, by_rows, goal, n_slow in cases:
         made = default_imputer() if "iter" in imputer else GaussianImputer()
         model, cal, test = trained(cls, made)
         yield ratio_row(
-            compare(model, by_rows, cal, test, n_slow, repeats),
+            compare(model, by_rows, cal, test, n_slow, 3),
             id=name,
             group="covariates",
             what=f"CP-MDA-{cls.__name__.removeprefix('CPMDA')}, {imputer}",
@@ -164,7 +156,7 @@ def conditional_rows():
         model, cal, test = trained(cls, default_imputer(), (250, 2000, 3))
         model._prepare()
         yield ratio_row(
-            compare(model, conditional_by_rows, cal, test, 100, 5),
+            compare(model, conditional_by_rows, cal, test, 50, 3),
             id=f"{cls.__name__.lower()}-rows",
             group="covariates",
             what="nexCP" if cls is NexCP else "LCP",

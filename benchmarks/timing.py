@@ -39,9 +39,13 @@ def seconds(function):
     """CPU seconds of one call, warnings aside."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        start = process_time()
-        function()
-        return process_time() - start
+        return _timed(function)
+
+
+def _timed(function):
+    start = process_time()
+    function()
+    return process_time() - start
 
 
 def turns(ours, other, *, repeats=20, rtol=1e-9, atol=0.0, part=1.0):
@@ -63,15 +67,15 @@ def turns(ours, other, *, repeats=20, rtol=1e-9, atol=0.0, part=1.0):
     -------
     Turns
     """
+    times = {ours: [], other: []}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         mine, theirs = _flat(ours()), _flat(other())
-    mine = mine[: len(theirs)] if part < 1 else mine
-    np.testing.assert_allclose(mine, theirs, rtol=rtol, atol=atol)
-    times = {ours: [], other: []}
-    for turn in range(repeats):
-        for function in (ours, other) if turn % 2 else (other, ours):
-            times[function].append(seconds(function))
+        mine = mine[: len(theirs)] if part < 1 else mine
+        np.testing.assert_allclose(mine, theirs, rtol=rtol, atol=atol)
+        for turn in range(repeats):
+            for function in (ours, other) if turn % 2 else (other, ours):
+                times[function].append(_timed(function))
     mine_s, other_s = np.array(times[ours]), np.array(times[other]) / part
     finite = np.isfinite(mine)
     gap = np.abs(mine[finite] - theirs[finite]).max() if finite.any() else 0.0
