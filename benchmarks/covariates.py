@@ -116,7 +116,7 @@ def conditional_by_rows(model, cal, test, n_rows):
     return np.array(out)
 
 
-def compare(model, by_rows, cal, test, n_slow, 3):
+def compare(model, by_rows, cal, test, n_slow, repeats):
     """Turns of the library on all test rows, and by rows on the first `n_slow`."""
     return turns(
         lambda: model.predict_interval(test)[1][:, :, 0],
