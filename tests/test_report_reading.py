@@ -224,6 +224,16 @@ def test_task_is_guessed_and_can_be_said():
         report.read_table(frame, "y", task="ranking")
 
 
+def test_columns_that_go_missing_with_the_target_are_left_out():
+    frame = report_tables.make(200, y_gaps=0.3)
+    frame["later"] = frame["y"] + 1.0
+    assert frame["y"].isna().sum() >= 20
+    table = report.read_table(frame, "y")
+    assert "later" not in table.X
+    assert any("'later'" in note and "cannot help" in note for note in table.notes)
+    assert "later" in report.read_table(frame, "y", keep=["later"]).X
+
+
 def test_nothing_left_to_predict_from():
     with pytest.raises(ValueError, match="no column is left"):
         report.read_table(base().assign(x=1.0), "y")

@@ -16,7 +16,7 @@ from .encoding import TableEncoder, mask_names
 __all__ = ["Gaps", "describe_gaps", "mask_table", "missingness_auc"]
 
 MIN_GAPS = 10
-_MAX_ROWS = 4000
+_MAX_ROWS = 2000
 _MAX_TESTED = 30
 UNTENABLE, NO_SIGN = "MCAR looks untenable", "no sign against MCAR"
 TOO_FEW = "too few gaps to say"

@@ -19,6 +19,8 @@ __all__ = ["EXAMPLE_TARGET", "Table", "example_path", "read_table"]
 #: Target of the bundled example.
 EXAMPLE_TARGET = "weight"
 MIN_ROWS = 20
+#: Fewer missing outcomes than this tell nothing about who is missing.
+MIN_MISSING_OUTCOMES = 20
 MAX_LABELS = 20
 
 
@@ -184,6 +186,7 @@ def read_table(
                 orders.setdefault(name, list(frame[name].cat.categories))
             if used:
                 parts[name] = found.values
+    _leave_out_companions(parts, rows, y, keep)
     if not parts:
         raise ValueError(
             f"no column is left to predict {target!r} from: see keep=, or add columns"
@@ -192,6 +195,25 @@ def read_table(
     X = pd.DataFrame(parts, index=frame.index)
     notes = [*notes, *column_notes(columns), *table_notes(frame, X, y, target)]
     return Table(target, task, X, y, columns, tuple(notes), orders)
+
+
+def _leave_out_companions(parts, rows, y, keep):
+    """Drop covariates that are missing wherever the outcome is: they tell only that.
+
+    Their gaps would make the propensity of every missing row zero.
+    """
+    gone = y.isna()
+    if gone.sum() < MIN_MISSING_OUTCOMES:
+        return
+    for row in rows:
+        name = row["column"]
+        if name in parts and name not in keep and parts[name][gone].isna().all():
+            del parts[name]
+            row["used"] = False
+            row["note"] = (
+                "missing in every row whose target is missing, so it cannot help to "
+                "predict those: left out (keep it with keep=...)"
+            )
 
 
 # ------------------------------------------------------------------- the file

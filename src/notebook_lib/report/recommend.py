@@ -13,12 +13,11 @@ from ..quantiles import smallest_calibration_size
 from .gaps import describe_gaps
 from .methods import METHODS, applicable, check_method
 from .outcome import overlap
+from .reading import MIN_MISSING_OUTCOMES
 
 __all__ = ["Recommendation", "recommend"]
 
 CALIBRATION_SHARE = 0.25
-#: Fewer missing outcomes than this tell nothing about who is missing.
-MIN_MISSING_OUTCOMES = 20
 
 
 @dataclass(frozen=True)
