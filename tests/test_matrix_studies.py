@@ -6,6 +6,8 @@ import pytest
 
 from notebook_lib.studies import matrix_completion as studies
 from notebook_lib.studies import matrix_live as show
+from notebook_lib.studies import matrix_movielens as movielens
+from notebook_lib.studies import matrix_parts as parts
 from notebook_lib.studies import matrix_robustness as robust
 from notebook_lib.studies import matrix_theory as theory
 from notebook_lib.studies import matrix_trial as trial
@@ -88,7 +90,7 @@ def test_film_night_groups_are_unseen_and_share_the_friends():
 
 
 def test_lemma_a6_is_the_law_of_the_loop():
-    law = theory.split_law_check(np.random.default_rng(0), draws=50)
+    law = parts.split_law_check(np.random.default_rng(0), draws=50)
     assert law["lemma A6"] < 1e-15
     assert abs(law["total"] - 1) < 1e-12
     assert law["asymmetry"] < 1e-15

@@ -16,7 +16,7 @@ from tools.book.layout import REPOSITORY
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
 META = PROJECT["project"]
 LOCK = (REPOSITORY / "requirements.lock").read_text(encoding="utf-8")
-UNLOCKED = {"bench", "paper"}
+UNLOCKED = {"bench", "convex", "paper"}
 
 
 def load_yaml(name):

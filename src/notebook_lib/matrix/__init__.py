@@ -15,6 +15,7 @@ from .conditional import (
     worst_slab,
     worst_slab_test_weights,
 )
+from .convex import NuclearNormSolver
 from .estimator import StructuredConformalCompletion
 from .observation import (
     AdditiveSamplingWeights,
@@ -65,6 +66,7 @@ __all__ = [
     "HyperRectangle",
     "HyperSphere",
     "NuclearNorm",
+    "NuclearNormSolver",
     "Ratings",
     "SamplingWeights",
     "SmallSampleWarning",

@@ -62,17 +62,35 @@ def stored(name) -> pd.DataFrame:
     return load(f"matrix-{name}")[0]
 
 
-def reached(*names) -> str:
+def reached() -> str:
     """How many replicates the stored studies have, in words for the page."""
-    modules = (matrix_completion, matrix_movielens, matrix_robustness)
-    known = [thing for module in modules for thing in vars(module).values()]
-    planned = {s.name: s.n_replicates for s in known if isinstance(s, Study)}
     parts = []
-    for name in names:
-        manifest = load(f"matrix-{name}")[1]
-        of = planned[manifest["study"]]
-        parts.append(f"{name}: {manifest['n_replicates']} of {of}")
+    for study in known_studies():
+        found = load(study.name)[1]["n_replicates"]
+        name = study.name.removeprefix("matrix-")
+        parts.append(f"{name}: {found} of {study.n_replicates}")
     return ", ".join(parts)
+
+
+def stored_seconds() -> float:
+    """Wall time of all stored studies of this chapter."""
+    return sum(load(study.name)[1]["wall_seconds"] for study in known_studies())
+
+
+def known_studies() -> list[Study]:
+    """The Monte-Carlo studies of this chapter, in the order of their modules."""
+    modules = (matrix_completion, matrix_movielens, matrix_robustness)
+    things = [thing for module in modules for thing in vars(module).values()]
+    return [s for s in things if isinstance(s, Study) and s.n_replicates > 1]
+
+
+def measured() -> dict[str, dict[str, float]]:
+    """What the stored checks measured, by name of the check."""
+    frame = stored("theory")
+    groups = frame.groupby("check", sort=False)
+    return {
+        name: dict(zip(g["measure"], g["value"], strict=True)) for name, g in groups
+    }
 
 
 def pick(frame, metric, **where) -> pd.DataFrame:

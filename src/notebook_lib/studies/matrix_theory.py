@@ -7,44 +7,19 @@ and asserts on what these functions measure.
 from __future__ import annotations
 
 import itertools
-import math
-import time
 from collections import Counter, defaultdict
 
 import numpy as np
-from scipy import stats
 
 from ..matrix import (
-    ALS,
-    SVT,
-    Calibration,
-    ColumnMean,
     ConformalizationWeights,
-    HyperCube,
-    HyperRectangle,
-    HyperSphere,
-    NuclearNorm,
-    SamplingWeights,
-    column_effect_matrix,
-    exact_log_ratios,
-    individual_thresholds,
-    laplace_log_odds,
-    laplace_scale,
-    log_probability,
-    low_rank_matrix,
     sample_test_groups,
-    sample_without_replacement,
-    sparse_column_weights,
     structured_split,
-    theorem_matrix,
-    worst_slab_test_weights,
 )
 from ..matrix.enumeration import (
     conditional_laws,
     joint_law,
     literal_weights,
-    set_probability,
-    split_law,
     test_group_law,
 )
 from ..quantiles import weighted_quantile
@@ -122,81 +97,11 @@ def simplified_weights(rng, *, n_laws=50) -> float:
     return worst
 
 
-# ------------------------------------------------------- samplers and Algorithm 2
-
-
-def sampler_p_values(rng, *, draws=8000) -> dict:
-    """Chi-square p-values of both samplers on tiny urns; both laws are exact."""
-    w = rng.uniform(0.2, 2, (2, 3))
-    cells = list(itertools.product(range(2), range(3)))
-    law = {c: set_probability(c, w, w.sum()) for c in itertools.combinations(cells, 3)}
-    seen = Counter(_cells(sample_without_replacement(w, 3, rng)) for _ in range(draws))
-    missing = np.array([[1, 1, 0], [1, 1, 1], [1, 1, 0]], dtype=bool)
-    star = rng.uniform(0.2, 2, missing.shape)
-    groups = sample_test_groups(missing, 2, draws, rng, test_weights=star)
-    asked = Counter(tuple(map(tuple, g)) for g in groups.tolist())
-    return {
-        "observed": _chi2(seen, law, draws),
-        "test": _chi2(asked, test_group_law(_cells(missing), 2, star), draws),
-        "short columns drawn": int((groups[..., 1] == 2).sum()),
-    }
-
-
-def _cells(mask):
-    return tuple(map(tuple, np.argwhere(mask).tolist()))
-
-
-def _chi2(counts, law, draws):
-    expected = np.array(list(law.values()))
-    found = np.array([counts[key] for key in law])
-    if found.sum() != draws:
-        return 0.0  # something of probability zero came up
-    return float(stats.chisquare(found, expected / expected.sum() * draws).pvalue)
-
-
-def split_law_check(rng, *, draws=20_000) -> dict:
-    """Algorithm 2 by blocks against Lemma A6, column counts (5, 2, 4), K = n = 2."""
-    observed = np.zeros((5, 3), dtype=bool)
-    observed[:, 0] = observed[:2, 1] = observed[:4, 2] = True
-    law, ordered = Counter(), {}
-    for pruned, groups, p in split_law(_cells(observed), 2, 2):
-        law[pruned, groups] += p
-        ordered[pruned, groups] = p
-    asymmetry = max(abs(p - ordered[d, g[::-1]]) for (d, g), p in ordered.items())
-    counts = Counter()
-    for _ in range(draws):
-        split = structured_split(observed, 2, 2, rng)
-        groups = tuple(tuple(map(tuple, g)) for g in split.groups.tolist())
-        counts[frozenset(_cells(split.pruned)), groups] += 1
-    return {
-        "outcomes": len(law),
-        "total": sum(law.values()),
-        "asymmetry": asymmetry,
-        "p": _chi2(counts, law, draws),
-        "lemma A6": max(
-            abs(p - lemma_a6(observed.sum(0), groups, 2))
-            for (_, groups), p in ordered.items()
-        ),
-    }
-
-
-def lemma_a6(n_obs, groups, k) -> float:
-    """Probability of pruned cells and ordered groups by the formula of Lemma A6."""
-    kept = n_obs - n_obs % k
-    value = 1 / math.prod(math.comb(int(n), int(n % k)) for n in n_obs)
-    for i in range(len(groups)):
-        value /= kept.sum() - k * i
-    for c, count in Counter(group[0][1] for group in groups).items():
-        for j, a in itertools.product(range(count), range(1, k)):
-            value /= kept[c] - k * j - a
-    return value
-
-
 # --------------------------------------------------- the weights, by enumeration
 
 
 def enumeration_gap(
-    case, rng, *, constant=False, zeros=(), correct=True, every=1
+    case, rng, *, constant=False, zeros=(), count_zeros=False, correct=True, every=1
 ) -> dict:
     """Largest gap between weights and the enumerated law on a tiny matrix.
 
@@ -210,6 +115,8 @@ def enumeration_gap(
         Weights of one; the Laplace form is then exact and is the one checked.
     zeros : tuple of cells
         Cells of test weight 0.
+    count_zeros : bool
+        Count those cells as missing all the same, as the authors' weights do.
     correct : bool
         False checks equations (13) and (14) as printed.
     every : int
@@ -228,6 +135,7 @@ def enumeration_gap(
     for cell in zeros:
         star[cell] = 0.0
     laws, example = conditional_laws(shape, n_obs, k, n, w, star)
+    told = np.where(star == 0, 1e-14, star) if count_zeros else star
     gap = 0.0
     for key in list(laws)[::every]:
         law = laws[key]
@@ -238,7 +146,7 @@ def enumeration_gap(
         if correct:
             method = "laplace" if constant else "exact"
             weights = ConformalizationWeights(
-                observed, np.array(groups), w, star, method=method
+                observed, np.array(groups), w, told, method=method
             )
             p = weights.matrix(np.array([test]))[0]
         else:
@@ -255,6 +163,23 @@ def all_feasible(k):
         return sum(count // k for count in Counter(c for _, c in cells).values())
 
     return xi
+
+
+def swap_keeps_xi(rng, *, size=60, k=2, n_groups=200) -> int:
+    """How many swaps of a calibration and a test group change ``xi_obs``.
+
+    Every calibration group with one test group, on a random mask.
+    """
+    observed = rng.random((size, size)) < rng.uniform(0.1, 0.6, size)
+    groups = structured_split(observed, k, n_groups, rng).groups
+    test = sample_test_groups(~observed, k, 1, rng)[0]
+    before, changed = (observed.sum(axis=0) // k).sum(), 0
+    for group in groups:
+        swapped = observed.copy()
+        swapped[tuple(group.T)] = False
+        swapped[tuple(test.T)] = True
+        changed += (swapped.sum(axis=0) // k).sum() != before
+    return int(changed)
 
 
 def conditional_coverage(case, alpha, rng, *, wrong=False) -> dict:
@@ -362,343 +287,3 @@ def adversarial_estimate(rng, *, n=99, draws=20_000) -> dict:
     threshold = np.ceil(level * (n + 1) - 1e-9) - 1
     coverage = (ranks <= threshold).mean()
     return {"coverage": coverage, "bound": 0.9 - shift.mean()}
-
-
-# ----------------------------------------------- the integral and its approximation
-
-
-def integral_error(rng) -> float:
-    """Proposition 2 against subset sums: 10 cells, all 210 sets of 4."""
-    w = rng.uniform(0.05, 3, 10)
-    worst = 0.0
-    for chosen in itertools.combinations(range(10), 4):
-        exact = set_probability(chosen, w, w.sum())
-        delta = np.delete(w, chosen).sum()
-        ours = np.exp(log_probability(w[list(chosen)], delta))
-        worst = max(worst, abs(ours / exact - 1))
-    return worst
-
-
-def sign_changes(rng) -> dict:
-    """Lemma 4: sign changes of the slope of log Phi for several ``h delta``."""
-    w = rng.uniform(0, 1, 40)
-    seen, delta = w[:12], w[12:].sum()
-    tau = np.exp(-np.geomspace(1e-4, 200, 4000))  # the peak may sit close to 0
-    counts = {}
-    for product in (0.5, 1.0, 2.0, 20.0):
-        h = product / delta
-        phi = (product - 1) * np.log(tau)
-        phi = phi + np.log1p(-(tau[:, None] ** (h * seen))).sum(axis=1)
-        slope = np.sign(np.diff(phi))
-        counts[product] = int((slope[1:] != slope[:-1]).sum())
-    return counts
-
-
-def newton_path(rng, *, size=1000) -> dict:
-    """Newton's iterates from 1/delta, and the first step from twice the root."""
-    w = rng.uniform(0, 1, size)
-    cells = sample_without_replacement(w[None], int(0.3 * size), rng)[0]
-    seen, delta = w[cells], w[~cells].sum()
-
-    def z(h):
-        return delta - 1 / h - (seen / np.expm1(h * seen * np.log(2))).sum()
-
-    def slope(h):
-        odds = seen / np.expm1(h * seen * np.log(2))
-        return 1 / h**2 + np.log(2) * (odds**2 * np.exp2(h * seen)).sum()
-
-    path = [1 / delta]
-    while len(path) < 60 and (len(path) < 2 or path[-1] > path[-2] * (1 + 1e-12)):
-        path.append(path[-1] - z(path[-1]) / slope(path[-1]))
-    root = laplace_scale(seen, delta)
-    return {
-        "path": np.array(path),
-        "root": root,
-        "gradient": abs(2 * root * z(root)) / len(seen),
-        "bracket": (1 / delta, (1 + len(seen) / np.log(2)) / delta),
-        "from the right": 2 * root - z(2 * root) / slope(2 * root),
-    }
-
-
-def laplace_ratio_errors(rng, *, sizes=(50, 200, 1000), draws=20) -> np.ndarray:
-    """Mean relative error of eta_i(1/2) against quadrature, by number of cells."""
-    means = []
-    for size in sizes:
-        errors = []
-        for _ in range(draws):
-            w = rng.uniform(0, 1, size)
-            cells = sample_without_replacement(w[None], int(0.3 * size), rng)[0]
-            cal, test = w[cells][:5][None], w[~cells][:5][None]
-            delta = w[~cells].sum()
-            h = laplace_scale(w[cells], delta)
-            odds = laplace_log_odds(cal, h).sum() - laplace_log_odds(test, h).sum()
-            exact = exact_log_ratios(w[cells], delta, cal, test)[0, 0]
-            ours = np.log1p((cal.sum() - test.sum()) / delta) + odds
-            errors.append(abs(np.expm1(ours - exact)))
-        means.append(np.mean(errors))
-    return np.array(means)
-
-
-def odds_identity(rng) -> float:
-    """The identity of Section 4.1 with eta written out as in (18)."""
-    w = rng.uniform(0, 1, 1000)
-    seen, delta = w[:300], w[300:].sum()
-    h, cal, test = laplace_scale(seen, delta), w[:5], w[300:305]
-    d = cal.sum() - test.sum()
-    eta = 0.5 ** (h * d) * (1 + d / delta)
-    eta *= np.prod((1 - 0.5 ** (h * test)) / (1 - 0.5 ** (h * cal)))
-    odds = laplace_log_odds(cal, h).sum() - laplace_log_odds(test, h).sum()
-    return abs((1 + d / delta) * np.exp(odds) / eta - 1)
-
-
-def constant_weight_error() -> float:
-    """Constant w: distance of the exact ratio, by quadrature, from one."""
-    groups = np.full((3, 5), 0.4)
-    ratios = exact_log_ratios(np.full(300, 0.4), 700 * 0.4, groups, groups)
-    return float(np.abs(np.expm1(ratios)).max())
-
-
-def laplace_theorem_errors(*, sizes=(20, 100, 500, 2000), seeds=10) -> dict:
-    """Theorem A4: mean |I / L - 1| with f = 1, and with f = eta of most negative d.
-
-    ``w`` uniform, ``x`` Bernoulli(w); the integral by quadrature, exact to rounding.
-    """
-    plain, swapped = [], []
-    for m in sizes:
-        errors = []
-        for seed in range(seeds):
-            rng = np.random.default_rng([m, seed])
-            w = rng.uniform(0, 1, m)
-            x = rng.random(m) < w
-            errors.append(_laplace_pair(w[x], w[~x]))
-        errors = np.mean(errors, axis=0)
-        plain.append(errors[0])
-        swapped.append(errors[1])
-    return {"f = 1": np.array(plain), "f = eta": np.array(swapped)}
-
-
-def _laplace_pair(seen, rest):
-    delta = rest.sum()
-    h = laplace_scale(seen, delta)
-    x = h * seen
-    q = np.exp2(-x)
-    curve = -4 * (h * delta - 1) - (4 * x * q * (q + x - 1) / (1 - q) ** 2).sum()
-    log_phi = np.log(h * delta) - (h * delta - 1) * np.log(2)
-    log_phi += np.log1p(-q).sum()
-    approximate = log_phi + 0.5 * np.log(2 * np.pi / -curve)
-    exact = log_probability(seen, delta)
-    cal, test = np.sort(seen)[:3][None], np.sort(rest)[-3:][None]
-    ratio = np.log1p((cal.sum() - test.sum()) / delta)
-    ratio += laplace_log_odds(cal, h).sum() - laplace_log_odds(test, h).sum()
-    true = exact_log_ratios(seen, delta, cal, test)[0, 0]
-    first = np.expm1(exact - approximate)
-    return abs(first), abs(np.expm1(exact + true - approximate - ratio))
-
-
-def root_bounds(*, sizes=(5, 50, 500), draws=50) -> int:
-    """Lemma A7 with the corrected lower bound: number of violations."""
-    bad = 0
-    for m in sizes:
-        for seed in range(draws):
-            rng = np.random.default_rng([m, seed])
-            w = rng.uniform(0, 1, m)
-            x = rng.random(m) < w
-            if not x.any() or x.all():
-                continue
-            delta, s = w[~x].sum(), x.sum()
-            ratio = 2 * m / delta
-            a = ratio / np.expm1(min(ratio * np.log(2), 700))
-            h = laplace_scale(w[x], delta)
-            bad += not (a * s + 1) / delta <= h <= (1 + s / np.log(2)) / delta
-    return bad
-
-
-def peak_and_eta(rng, *, size, k=10, share=0.1, points=400) -> dict:
-    """Figure 2: Phi and one eta on (0, 1), each divided by its maximum."""
-    w = rng.uniform(0, 1, size)
-    cells = sample_without_replacement(w[None], int(share * size), rng)[0]
-    seen, rest = w[cells], w[~cells]
-    delta = rest.sum()
-    h = laplace_scale(seen, delta)
-    tau = np.linspace(0.001, 0.999, points)
-    log_phi = (h * delta - 1) * np.log(tau)
-    log_phi = log_phi + np.log1p(-(tau[:, None] ** (h * seen))).sum(axis=1)
-    cal, test = seen[:k], rest[:k]
-    log_eta = h * (cal.sum() - test.sum()) * np.log(tau)
-    log_eta += np.log1p(-(tau[:, None] ** (h * test))).sum(axis=1)
-    log_eta -= np.log1p(-(tau[:, None] ** (h * cal))).sum(axis=1)
-    phi = np.exp(log_phi - log_phi.max())
-    mass = phi / phi.sum()
-    mean = (mass * tau).sum()
-    return {
-        "tau": tau,
-        "phi": phi,
-        "eta": np.exp(log_eta - log_eta.max()),
-        "sd": float(np.sqrt((mass * (tau - mean) ** 2).sum())),
-    }
-
-
-# --------------------------------------------------------------- Gui, Barber and Ma
-
-
-def individual_coverage(rng, *, n_replicates=400, alpha=0.1) -> np.ndarray:
-    """Proposition A3 on 30 x 30: coverage with odds weights, and with equal ones."""
-    size = 30
-    a = rng.random(size)
-    p = np.clip(0.15 + 0.5 * (1 - a) + rng.uniform(-0.1, 0.1, (size, size)), 0.02, 1)
-    M = np.exp(1.5 * a) * rng.standard_normal((size, size))
-    covered = []
-    for _ in range(n_replicates):
-        observed = rng.random(p.shape) < p
-        train = observed & (rng.random(p.shape) < 0.5)
-        fitted = ColumnMean().fit(M, train).predict()
-        error = np.abs(M - fitted)
-        cal = observed & ~train
-        missing = np.argwhere(~observed)
-        test = tuple(missing[rng.integers(len(missing))])
-        row = [
-            error[test] <= individual_thresholds(error[cal], q[cal], [q[test]], alpha)
-            for q in (p, np.full_like(p, 0.5))
-        ]
-        covered.append(np.ravel(row))
-    return np.array(covered)
-
-
-# --------------------------------------------------------------- parts of the method
-
-
-def rule_coverage(rng, *, n_replicates=150) -> np.ndarray:
-    """Coverage of cube, rectangle and sphere on the 60 x 60 matrix of Theorem 1."""
-    M, w, star = theorem_matrix(1)
-    rules = (HyperCube(), HyperRectangle(), HyperSphere())
-    covered = []
-    for _ in range(n_replicates):
-        observed = sample_without_replacement(w, 1200, rng)
-        tests = sample_test_groups(~observed, 2, 1, rng, test_weights=star)
-        split = structured_split(observed, 2, 200, rng)
-        fitted = ColumnMean().fit(M, split.train).predict()
-        truth = M[tests[..., 0], tests[..., 1]]
-        row = []
-        for rule in rules:
-            made = Calibration.from_groups(
-                M, observed, split.groups, fitted, w, star, rule=rule
-            )
-            row.append(made.regions(tests, 0.1, warn=False).covers(truth)[0])
-        covered.append(row)
-    return np.array(covered)
-
-
-def weights_speed(rng, *, size=200, n=750, k=5) -> dict:
-    """Fast weights against the literal loop: agreement, and ratios of times."""
-    w = rng.uniform(0.2, 1, (size, size))
-    observed = sample_without_replacement(w, int(0.2 * size**2), rng)
-    groups = structured_split(observed, k, n, rng).groups
-    made = ConformalizationWeights(observed, groups, w, w)
-    tests = sample_test_groups(~observed, k, 800, rng, test_weights=w)
-    started = time.process_time()
-    slow = literal_weights(observed, groups, tests[0], w, w, made.scale)
-    loop = time.process_time() - started
-    for _ in range(5):  # a busy machine may spoil one measurement, hardly five
-        best = {m: _best_time(_all_blocks, made, tests[:m]) for m in (200, 800)}
-        if 2 < best[800] / best[200] < 8:
-            break
-    gap = np.abs(made.matrix(tests[:1])[0] / slow - 1).max()
-    return {
-        "gap": gap,
-        "times faster": 200 * loop / best[200],
-        "growth": best[800] / best[200],
-    }
-
-
-def _all_blocks(made, tests):
-    for _ in made.blocks(tests):
-        pass
-
-
-def _best_time(function, *args, repeats=7):
-    times = []
-    for _ in range(repeats):
-        started = time.process_time()
-        function(*args)
-        times.append(time.process_time() - started)
-    return min(times)
-
-
-def completion_facts(rng, *, size=60) -> dict:
-    """What A2.4 asks of the three completions, on a rank-3 matrix with a gap."""
-    M = low_rank_matrix(size, size, 3, rng)
-    seen = rng.random(M.shape) < 0.5
-    seen[:, 4] = False
-    als = ALS(3, max_sweeps=30, tol=0).fit(M, seen)
-    nuclear = NuclearNorm(max_iter=300, tol=1e-4).fit(M, seen)
-    short, long = (SVT(max_iter=n).fit(M, seen) for n in (50, 150))
-    column = [method.predict()[:, 4] for method in (als, nuclear, long)]
-    return {
-        "rise of the ALS objective": np.diff(als.objective_).max(),
-        "residual of the nuclear norm": nuclear.residual_,
-        "SVT residual, longer less shorter": long.residual_ - short.residual_,
-        "empty column": float(np.abs(column).max()),
-    }
-
-
-def one_bit_facts(rng, *, size=60, rank=3) -> dict:
-    """What A2.5 asks of the estimated sampling weights."""
-    seen = rng.random((size, size)) < 0.3
-    fitted = SamplingWeights(rank).fit(seen)
-    w = fitted.weights()
-    return {
-        "nuclear norm over its bound": np.linalg.norm(fitted.logits_, "nuc")
-        / np.sqrt(rank * size**2),
-        "smallest gain": np.diff(fitted.log_likelihood_).min(),
-        "range": (w.min(), w.max()),
-    }
-
-
-def worst_slab_facts(rng, *, size=60, delta=0.2) -> dict:
-    """What A3.1.2 asks of the worst slab."""
-    M = column_effect_matrix(rng, n_rows=size, n_cols=size, rank=4, mu=10)
-    seen = rng.random(M.shape) < 0.4
-    als = ALS(4, max_sweeps=20, tol=0).fit(M, seen)
-    weights, slab, explored = worst_slab_test_weights(
-        M, als.predict(), ~seen, als.row_factors_, als.column_factors_, rng, delta=delta
-    )
-    error = np.abs(als.predict() - M)
-    return {
-        "share in the slab": slab.share,
-        "error in the slab over the mean": slab.mean_residual / error[explored].mean(),
-        "smallest weight": weights[~explored].min(),
-        "largest weight": weights[~explored].max(),
-        "weight of explored cells": weights[explored].max(),
-    }
-
-
-def consistent_map(rng, *, s=0.1, size=300, draws=40) -> dict:
-    """Trap E8: ratio of inclusion probabilities, raw and mapped by -log(1 - p)."""
-    w = np.ones((size, size))
-    w[:, : size // 20] = s
-    share = np.zeros(w.shape)
-    for _ in range(draws):
-        share += sample_without_replacement(w, int(0.3 * w.size), rng) / draws
-    sparse, dense = share[w < 1].mean(), share[w == 1].mean()
-    return {
-        "raw": sparse / dense,
-        "mapped": np.log1p(-sparse) / np.log1p(-dense),
-    }
-
-
-def generator_facts(rng) -> dict:
-    """Shape of the two data generating processes (A3.6, A3.7)."""
-    first = column_effect_matrix(rng, mu=1000.0)
-    centred = first - first.mean(axis=0)
-    values = np.linalg.svd(centred, compute_uv=False)
-    w = sparse_column_weights(rng, 300, 4000, 0.1)
-    sparse = (w[0] < 1).mean()
-    small = sparse_column_weights(rng, 300, 300, 0.1)
-    observed = sample_without_replacement(small, 27_000, rng)
-    return {
-        "signal rank": int((values > 10 * values[10]).sum()),
-        "heavy columns": (np.abs(first.mean(axis=0)) > 200).mean(),
-        "sparse columns": sparse,
-        "weights": sorted(set(np.round(w[0], 6).tolist())),
-        "inclusion": (observed[small == 1].mean(), observed[small < 1].mean()),
-    }
