@@ -232,6 +232,10 @@ def test_columns_that_go_missing_with_the_target_are_left_out():
     assert "later" not in table.X
     assert any("'later'" in note and "cannot help" in note for note in table.notes)
     assert "later" in report.read_table(frame, "y", keep=["later"]).X
+    frame["lost"] = frame["y"].isna()
+    table = report.read_table(frame, "y")
+    assert {"later", "lost"}.isdisjoint(table.X)
+    assert any("1.0 in every row whose target is missing" in n for n in table.notes)
 
 
 def test_nothing_left_to_predict_from():

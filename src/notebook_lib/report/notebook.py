@@ -199,7 +199,7 @@ from IPython.display import Markdown
 from notebook_lib import figures, report
 
 figures.setup()
-pd.set_option("display.max_colwidth", None)"""
+pd.set_option("display.max_colwidth", None, "display.max_rows", 200)"""
 
 _TABLE = """table = report.read_table(SOURCE, TARGET, **READING)
 table.columns.round(3)"""

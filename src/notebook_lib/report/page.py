@@ -84,7 +84,7 @@ def _table(text):
         table = re.sub(r"(<tr>\s*)<th>\d+</th>", r"\1", table)
         table = re.sub(r"(<tr[^>]*>\s*)<th></th>", r"\1", table)
     table = table.replace("<th></th>", "<td></td>")
-    table = re.sub(r"<td>([^<]{30,})</td>", r'<td class="long">\1</td>', table)
+    table = re.sub(r"<td>([^<]{18,})</td>", r'<td class="long">\1</td>', table)
     box = '<div class="scroll" tabindex="0" role="region" aria-label="table">'
     return f"{box}{table}</div>"
 
@@ -124,7 +124,7 @@ table { border-collapse: collapse; font-size: .84rem; min-width: 100%;
 th, td { padding: .35rem .6rem; text-align: left; vertical-align: top;
   border-bottom: 1px solid var(--line); overflow-wrap: normal; }
 td { min-width: 3rem; max-width: 24rem; }
-td.long { min-width: 15rem; }
+td.long { min-width: 13rem; }
 thead th { background: var(--soft); white-space: nowrap; }
 tbody th { font-weight: 500; opacity: .7; }
 tr:last-child > * { border-bottom: 0; }

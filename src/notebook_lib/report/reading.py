@@ -198,22 +198,35 @@ def read_table(
 
 
 def _leave_out_companions(parts, rows, y, keep):
-    """Drop covariates that are missing wherever the outcome is: they tell only that.
+    """Drop covariates that say no more than that the outcome is missing.
 
-    Their gaps would make the propensity of every missing row zero.
+    They would make the propensity of every missing row zero.
     """
     gone = y.isna()
     if gone.sum() < MIN_MISSING_OUTCOMES:
         return
     for row in rows:
         name = row["column"]
-        if name in parts and name not in keep and parts[name][gone].isna().all():
+        if name not in parts or name in keep:
+            continue
+        told = _companion(parts[name], gone)
+        if told:
             del parts[name]
             row["used"] = False
             row["note"] = (
-                "missing in every row whose target is missing, so it cannot help to "
-                "predict those: left out (keep it with keep=...)"
+                f"{told}, so it cannot help to predict those: left out (keep it with "
+                "keep=...)"
             )
+
+
+def _companion(values, gone):
+    inside, outside = values[gone], values[~gone]
+    if inside.isna().all():
+        return "missing in every row whose target is missing"
+    value = inside.iloc[0]
+    if (inside == value).all() and not (outside == value).any():
+        return f"{value!s} in every row whose target is missing, and in no other"
+    return ""
 
 
 # ------------------------------------------------------------------- the file
