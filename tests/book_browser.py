@@ -1,4 +1,4 @@
-"""Headless Chromium over its DevTools pipe, with the standard library alone."""
+"""Headless Chromium over its DevTools pipe."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import shutil
 import subprocess
 import tempfile
 import time
+
+import pytest
 
 CANDIDATES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
@@ -40,6 +42,17 @@ _SETTLED = """(async () => {
 def find_browser() -> str | None:
     """The first Chromium on the path."""
     return next((c for c in CANDIDATES if shutil.which(c)), None)
+
+
+#: What every module that uses the browser is marked with.
+MARKS = [
+    pytest.mark.skipif(
+        find_browser() is None,
+        reason="no Chromium on the path (Debian: apt-get install chromium):"
+        " the pages are not looked at as a reader does",
+    ),
+    pytest.mark.xdist_group("browser"),
+]
 
 
 class BrowserError(RuntimeError):
@@ -175,10 +188,23 @@ class Browser:
             mobile=width < 600,
         )
 
-    def scheme(self, name: str) -> None:
-        """Prefer ``light`` or ``dark``."""
+    def scheme(self, name: str, *, media: str = "") -> None:
+        """Prefer ``light`` or ``dark``; `media` ``"print"`` lays out for paper."""
         feature = {"name": "prefers-color-scheme", "value": name}
-        self.call("Emulation.setEmulatedMedia", features=[feature])
+        self.call("Emulation.setEmulatedMedia", media=media, features=[feature])
+
+    def press(self, key: str, code: int = 0, text: str = "") -> None:
+        """Press and release a key."""
+        given = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+        down = "keyDown" if text else "rawKeyDown"
+        self.call("Input.dispatchKeyEvent", type=down, text=text, **given)
+        self.call("Input.dispatchKeyEvent", type="keyUp", **given)
+
+    def pdf(self) -> bytes:
+        """The page printed on A4, without backgrounds, as printers do."""
+        options = {"paperWidth": 8.27, "paperHeight": 11.69, "printBackground": False}
+        answer = self.call("Page.printToPDF", preferCSSPageSize=True, **options)
+        return base64.b64decode(answer["data"])
 
     def visit(self, url: str, *, timeout: float = 60) -> Visit:
         """Load a page, wait until its formulae are set, and say what it asked for."""
@@ -209,6 +235,13 @@ class Browser:
                 details = params["exceptionDetails"]
                 text = details.get("exception", {}).get("description", "")
                 seen.errors.append(f"{details['text']} {text}"[:300])
+            elif method == "Log.entryAdded" and params["entry"]["level"] == "error":
+                seen.errors.append(params["entry"]["text"][:300])
+            elif method == "Runtime.consoleAPICalled" and params["type"] == "error":
+                said = [
+                    str(a.get("value", a.get("description"))) for a in params["args"]
+                ]
+                seen.errors.append(" ".join(said)[:300])
         return seen
 
     def screenshot(self, path, *, full: bool = True, cap: int = 6000) -> None:

@@ -1,24 +1,14 @@
 """The pages in a real browser: nothing from outside, formulae set, phones served."""
 
 import re
-import threading
 
 import book_browser
 import pytest
 from book_site import LAYOUT, PAGES, site_or_fail
 
 from tools.book import chapter
-from tools.book.serve import make_server
 
-COMMAND = book_browser.find_browser()
-pytestmark = [
-    pytest.mark.skipif(
-        COMMAND is None,
-        reason="no Chromium on the path (Debian: apt-get install chromium):"
-        " requests, formulae and widths of the pages are not checked",
-    ),
-    pytest.mark.xdist_group("browser"),
-]
+pytestmark = book_browser.MARKS
 PHONE = 390
 # The words of the article without code, where TeX would be meant as TeX.
 WORDS = """(() => {
@@ -33,21 +23,6 @@ WIDE = """[...document.querySelectorAll('article *')]
   .filter(e => !e.closest('pre, mjx-container, .cell_output, .math, '
     + '.pst-scrollable-table-container, .highlight'))
   .slice(0, 5).map(e => e.tagName + ' ' + e.textContent.slice(0, 60))"""
-
-
-@pytest.fixture(scope="module")
-def address():
-    server = make_server(site_or_fail(), 0)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/"
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser(address):
-    with book_browser.Browser(COMMAND) as one:
-        yield one
 
 
 def outside(requests, address):
