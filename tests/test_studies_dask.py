@@ -81,9 +81,10 @@ def test_command_runs_on_a_cluster(client, tmp_path, monkeypatch):
     assert command.main(["run", "example", "--scheduler", address, *folders]) == 0
     frame, manifest = studies.load("example", folder=tmp_path)
     assert manifest["backend"] == "dask"
-    workers = set(client.run(os.getpid).values())
-    assert set(frame["pid"]) <= workers
+    # Not compared with the workers' own numbers: one was killed by the test above,
+    # and its successor may come and go while this runs.
     assert os.getpid() not in set(frame["pid"])
+    assert (frame["error"] == "").all()
 
 
 killed = []
