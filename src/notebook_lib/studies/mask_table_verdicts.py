@@ -416,6 +416,11 @@ def more_covariates(table, scale, note, *, ok):
     steps = grow.loc[["0", "2", "5", "7"], names].diff().dropna()
     assess("fcp-TB3", steps, at_least=0, part="longer with more gaps", **how)
     ends = eight.loc["CP"].loc[["0", "7"]]
+    if scale == "quick":  # a few replicates settle the fall, not the values
+        first, last = ends["coverage"]
+        assess("fcp-TB3", first, at_least=0.95, part="CP coverage, 0 gaps", **how)
+        assess("fcp-TB3", last, at_most=0.65, part="CP coverage, 7 gaps", **how)
+        return
     assess(
         "fcp-TB3",
         ends["coverage"],
@@ -523,18 +528,27 @@ def breaks(errors, constant, scale, *, ok):
     )
 
 
-def self_masking(table, scale, note, *, ok):
-    """P3: the mask without any covariate, with rows from its own law."""
+def self_masking(table, scale, note, base="linear", *, ok):
+    """P3: the mask without any covariate, with rows from its own law.
+
+    The criterion is stated for linear models; with networks the loss is smaller, and
+    what is asserted is that coverage is below the level by more than three errors.
+    """
     how = {"scale": scale, "note": note, "when": ok or scale == "paper"}
     t = table[(table["d"] == 3) & (table["mask"] == "111")]
-    t = t.set_index(["mechanism", "method"])
-    names = ["nexCP", "LCP"]
-    lost = t["coverage"]["MNAR"][names].to_numpy()
-    assess("fcp-P3", lost, at_most=0.8, part="111, self-masked", **how)
-    noise = t["coverage_error"]["MCAR"][names].to_numpy()
-    kept = t["coverage"]["MCAR"][names].to_numpy()
-    noise = noise if scale == "quick" else None
-    assess("fcp-P3", kept, at_least=0.88, mc_error=noise, part="111, MCAR", **how)
+    t = t.set_index(["mechanism", "method"]).sort_index()
+    lost = t.loc["MNAR"].loc[["nexCP", "LCP"]]
+    if base == "network":
+        value = lost["coverage"] + 3 * lost["coverage_error"]
+        part = "111, self-masked, networks: coverage + 3 errors"
+        assess("fcp-P3", value, at_most=0.9, part=part, **how)
+        return
+    value = lost["coverage"]
+    assess("fcp-P3", value, at_most=0.8, part="111, self-masked", **how)
+    kept = t.loc["MCAR"].loc[["nexCP", "LCP"]]
+    noise = kept["coverage_error"] if scale == "quick" else None
+    value, part = kept["coverage"], "111, MCAR"
+    assess("fcp-P3", value, at_least=0.88, mc_error=noise, part=part, **how)
 
 
 def same_mask(tables_by_scale, n_reps, *, ok):
