@@ -1,11 +1,13 @@
 """Describing gaps and recommending a method: every branch, and the calibration."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 import report_tables
 
-from notebook_lib import report
+from notebook_lib import guide, report
 from notebook_lib.report import gaps as gaps_module
 
 
@@ -212,3 +214,22 @@ def test_every_method_is_told_in_full():
     for key, method in report.METHODS.items():
         assert all(map(str.strip, method[:6])), key
         assert set(method.cases) <= {"none", "covariates", "outcome", "both", "matrix"}
+
+
+@pytest.mark.parametrize(
+    ("key", "advice"),
+    [
+        ("split", "split-cp"),
+        ("imputed", "impute-cqr"),
+        ("nested", "nested-star"),
+        ("adaptive", "nested-star"),
+        ("exact", "cp-mda-exact"),
+        ("per-mask", "same-mask"),
+        ("weighted", "weighted-cp"),
+        ("pro-cp", "pro-cp"),
+    ],
+)
+def test_the_guide_of_chapter_6_promises_the_same_level(key, advice):
+    level = re.compile(r"1 [-−] (2?) ?(?:alpha|α)")
+    said = level.search(report.METHODS[key].short)[1]
+    assert level.search(guide.advice(advice).guarantee)[1] == said
