@@ -358,7 +358,10 @@ def assess(id, observed, **criterion):
         return claims.check(id, observed, **criterion)
     except claims.ClaimFailed as miss:
         part, note = criterion.get("part", ""), criterion.get("note", "")
-        why = f"the paper-scale run misses the criterion: {str(miss).split(': ', 1)[1]}"
+        told = str(miss)
+        why = (
+            f"the paper-scale run misses the criterion: {told[told.index('wanted') :]}"
+        )
         told = {"part": part, "note": note, "scale": "paper"}
         return claims.differs(id, False, True, why=why, **told)
 
