@@ -436,7 +436,7 @@ with claims.fold("Checks under MAR, under MNAR, and on the same mask"):
     judge.same_mask(same, n_same, ok=usual)
 
 # %% [markdown]
-# ### What the document leaves open: rho, bandwidth, kernel, imputer
+# ### What the document leaves open: rho, bandwidth, imputer
 #
 # One training and calibration set, 1000 test rows: {numref}`fig-fcp-knobs` shows how much the free choices move coverage and length.
 # Covariates here do not scale the errors, so $\rho$ and the kernel have little to do; the imputer decides the length.
