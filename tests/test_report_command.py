@@ -19,6 +19,9 @@ pytest.importorskip("nbconvert", reason="the extra 'report' is not installed")
 
 main = importlib.import_module("notebook_lib.report.__main__").main
 
+# One worker makes the report that most of these tests read.
+pytestmark = pytest.mark.xdist_group("report")
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
