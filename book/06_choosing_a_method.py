@@ -174,7 +174,8 @@ if sure:
     assert choosing.reaches(mar, "CP-MDA-Nested*", 1 - 2 * alpha)
 if usual:
     assert all(choosing.falls_short(t, "CP", level) and choosing.reaches(t, "CQR", level) for t in (mcar, mar))
-    assert all(choosing.falls_short(mar, m, level) for m in ("CP-MDA-Exact", "nexCP (mask weights)", "LCP"))
+    assert choosing.falls_short(mar, "CP-MDA-Exact", level, z=1)
+    assert all(choosing.falls_short(mar, m, level) for m in ("nexCP (mask weights)", "LCP"))
     assert all(choosing.falls_short(mar, m, level, column="coverage") for m in ("nexCP (mask weights)", "LCP"))
     assert 1 <= mcar.loc["CP-MDA-Nested", "length"] / mcar.loc["CP-MDA-Nested*", "length"] < 1.01
 mcar.drop(columns=["rms missed"])
@@ -186,7 +187,7 @@ mcar.drop(columns=["rms missed"])
 # *Same mask* holds without any assumption, and leaves {glue:text}`same_infinite` of the sets infinite.
 #
 # When gaps depend on $X_1$, rows with other masks are other rows.
-# Then LCP and nexCP lose even the marginal level ({glue:text}`lcp_mar`), CP-MDA-Exact covers {glue:text}`exact_mar` on its worst pattern, and of the methods that promise $1-\alpha$ for each pattern only *same mask* keeps its word.
+# Then LCP and nexCP lose even the marginal level ({glue:text}`lcp_mar`), CP-MDA-Exact slips a little on its worst pattern ({glue:text}`exact_mar`), and of the methods that promise $1-\alpha$ for each pattern only *same mask* keeps its word.
 # CQR with the mask among the features comes close on every pattern here, because a quantile model can learn the spread from $X_1$; that is a good model, not a guarantee.
 
 # %%
