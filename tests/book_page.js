@@ -1,5 +1,11 @@
 // What a reader meets on a page: contrast, names, order, links. Evaluated in Chromium.
 window.bookPage = (() => {
+  // Colours and folds change at once: a busy machine must not measure half a change.
+  const still = document.createElement('style');
+  still.textContent =
+    '*, *::before, *::after {animation: none !important; transition: none !important}';
+  document.head.append(still);
+
   const article = () => document.querySelector('article');
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const words = e => (e.textContent || '').replace(/\s+/g, ' ').trim();

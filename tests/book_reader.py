@@ -5,12 +5,11 @@ from __future__ import annotations
 import pathlib
 
 SCRIPT = pathlib.Path(__file__).with_name("book_page.js").read_text(encoding="utf-8")
-#: The theme changes colours over time.
-_SETTLE = "new Promise(done => setTimeout(done, 350))"
+_SETTLE = "new Promise(done => setTimeout(done, 50))"
 
 
 def load(browser) -> None:
-    """Make ``bookPage`` known to the page that the browser shows."""
+    """Make ``bookPage`` known to the page shown, and its changes immediate."""
     browser.evaluate(SCRIPT)
 
 

@@ -25,8 +25,6 @@ def printed(browser, address):
         book_reader.themed(browser, "dark")
         browser.scheme("dark", media="print")
         browser.evaluate("dispatchEvent(new Event('beforeprint'))")
-        # Folded solutions open slowly.
-        book_reader.themed(browser, "dark")
 
     yield lay_out
     browser.scheme("light")
