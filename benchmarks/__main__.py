@@ -11,7 +11,7 @@ import time
 
 from benchmarks import store
 
-RATIOS = ("core", "covariates", "matrix", "outcomes", "peers", "memory")
+RATIOS = ("core", "outcomes", "peers", "matrix", "covariates", "memory")
 CURVES = "curves"
 
 
