@@ -92,7 +92,7 @@ def rows():
         ("cqr", "CQR", cqr_case),
     ):
         yield ratio_row(
-            turns(*case(), repeats=300),
+            turns(*case(), repeats=60),
             id=f"{name}-numpy",
             group="core",
             what=f"{what}: calibration and prediction, prefit models",

@@ -12,6 +12,8 @@ from time import process_time
 
 import numpy as np
 
+_FILL = 0.005  # seconds
+
 __all__ = ["Turns", "peak_memory", "seconds", "turns"]
 
 
@@ -42,10 +44,16 @@ def seconds(function):
         return _timed(function)
 
 
-def _timed(function):
+def _timed(function, calls=1):
     start = process_time()
-    function()
-    return process_time() - start
+    for _ in range(calls):
+        function()
+    return (process_time() - start) / calls
+
+
+def _calls(function):
+    """How many calls fill a few milliseconds: a short one alone is told by chance."""
+    return max(1, min(1000, round(_FILL / max(_timed(function), 1e-6))))
 
 
 def turns(ours, other, *, repeats=20, rtol=1e-9, atol=0.0, part=1.0):
@@ -56,7 +64,7 @@ def turns(ours, other, *, repeats=20, rtol=1e-9, atol=0.0, part=1.0):
     ours, other : callable
         Without arguments; each returns an array (or a tuple of arrays).
     repeats : int
-        Turns. Each turn runs both.
+        Turns. Each turn runs both, a short one several times.
     rtol, atol : float
         Tolerances of the comparison of outputs.
     part : float
@@ -73,9 +81,10 @@ def turns(ours, other, *, repeats=20, rtol=1e-9, atol=0.0, part=1.0):
         mine, theirs = _flat(ours()), _flat(other())
         mine = mine[: len(theirs)] if part < 1 else mine
         np.testing.assert_allclose(mine, theirs, rtol=rtol, atol=atol)
+        calls = {ours: _calls(ours), other: _calls(other)}
         for turn in range(repeats):
             for function in (ours, other) if turn % 2 else (other, ours):
-                times[function].append(_timed(function))
+                times[function].append(_timed(function, calls[function]))
     mine_s, other_s = np.array(times[ours]), np.array(times[other]) / part
     finite = np.isfinite(mine)
     gap = np.abs(mine[finite] - theirs[finite]).max() if finite.any() else 0.0
