@@ -128,6 +128,7 @@ def _one_point(scores, weights, last, alpha):
 def rows():
     """Yield the ratios, and the times at n = 5000."""
     cells = "cells of ten test points, 20 redraws"
+    weighted = "weighted CP", "each score tried in turn"
     cases = (
         ("procp-loop", "pro-CP", "formula (11) as printed", procp_case(), 100, 1),
         (
@@ -139,14 +140,8 @@ def rows():
             0.1,
         ),
         ("procp2-pairs", "pro-CP2", "all pairs of atoms", procp2_case(), 100, 1),
-        (
-            "weighted-points",
-            "weighted CP",
-            "each score tried in turn",
-            weighted_case(),
-            1000,
-            1,
-        ),
+        ("weighted-points-500", *weighted, weighted_case(), 1000, 1),
+        ("weighted-points-2000", *weighted, weighted_case(2000), 1000, 1),
     )
     for name, what, against, case, goal, part in cases:
         yield ratio_row(
@@ -155,7 +150,7 @@ def rows():
             group="outcomes",
             what=what,
             against=against,
-            sizes="n = 500",
+            sizes="n = 2000" if name.endswith("2000") else "n = 500",
             goal=goal,
             source="DESIGN 8",
         )

@@ -205,7 +205,7 @@ def rows():
     """Yield a row for each peer and method; "not measured" where it is absent."""
     for name, peer, ours, theirs, data, told in cases():
         shown = {"mapie": "MAPIE"}.get(peer, peer)
-        told = {"id": name, "group": "peers", "goal": 1.0, "source": "issue 6", **told}
+        told = {"id": name, "group": "peers", "source": "issue 6", **told}
         try:
             run, version = theirs(*data), importlib.metadata.version(peer)
         except ImportError:
