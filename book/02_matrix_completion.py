@@ -68,21 +68,35 @@ from myst_nb import glue
 
 from notebook_lib import claims, figures, matrix
 from notebook_lib.metrics import mean_estimate
-from notebook_lib.quantiles import conformal_quantile, weighted_quantile
-from notebook_lib.studies import load
+from notebook_lib.quantiles import weighted_quantile
 from notebook_lib.studies import matrix_completion as studies
+from notebook_lib.studies import matrix_integral as integral
 from notebook_lib.studies import matrix_live as show
+from notebook_lib.studies import matrix_parts as parts
+from notebook_lib.studies import matrix_robustness as robustness
 from notebook_lib.studies import matrix_theory as theory
+from notebook_lib.studies import matrix_verdicts as verdicts
 
 figures.setup()
 warnings.simplefilter("ignore", matrix.SmallSampleWarning)
 rng, check = np.random.default_rng(seed), claims.check
 full = n_quick >= 12  # statistical criteria hold at the default size
-names = ["movielens-exact", "movielens", "uniform", "sparse", "slab", "genre"]
-names += ["uniform-mu", "sparse-s", "completion", "estimated", "degenerate", "max-weight"]
-seconds = sum(load(f"matrix-{name}")[1]["wall_seconds"] for name in names)
-glue("stored_minutes", f"{seconds / 60:.0f}", display=False)
-glue("reached", show.reached(*names), display=False)
+
+
+def check_all(title, quick=(), paper=()):
+    """The same criteria on live runs and on the stored study, under one line."""
+    with claims.fold(title):
+        for scale, checks in (("quick", quick), ("paper", paper)):
+            for one in checks:
+                if "why" in one:
+                    claims.differs(**one, scale=scale)
+                else:
+                    check(**one, scale=scale, when=full or scale == "paper")
+
+
+# %% tags=["remove-cell"]
+glue("stored_minutes", f"{show.stored_seconds() / 60:.0f}", display=False)
+glue("reached", show.reached(), display=False)
 
 # %% [markdown]
 # ## The setting
@@ -112,17 +126,13 @@ plt.show()
 # That this is the same law is a lemma (A6), and the next cell checks it by a chi-square test against the explicit probabilities, together with both samplers.
 
 # %% tags=["hide-input"]
-law, urns = theory.split_law_check(rng, draws=12_000), theory.sampler_p_values(rng)
-in_groups = np.zeros_like(small)
-in_groups[split.groups[..., 0], split.groups[..., 1]] = True
-p_urns, gap = min(urns["observed"], urns["test"]), law["asymmetry"] + law["lemma A6"]
-check("scmc-A2", np.array_equal(in_groups ^ split.train, small), part="partition")
-check("scmc-A2", (split.pruned.sum(0) == small.sum(0) % 3).all(), part="pruned")
-check("scmc-A2", law["p"] > 1e-3, part="law", note="chi-square p above 0.001")
-check("scmc-A3", p_urns > 1e-3, part="laws", note="chi-square p above 0.001")
-check("scmc-A3", urns["short columns drawn"], expected=0, part="short columns")
-check("scmc-T3", gap, expected=0, tol=1e-12, part="symmetric, Lemma A6")
-check("scmc-T3", law["total"], expected=1, tol=1e-12, part="total probability")
+law = parts.split_law_check(rng, draws=12_000)
+urns = parts.sampler_p_values(rng, draws=20_000) | {"split law p": law["p"]}
+gap = law["asymmetry"] + law["lemma A6"]
+check_all("Algorithm 2 and the samplers", [*verdicts.samplers(urns), *verdicts.split(parts.partition_facts(rng))])
+with claims.fold("Proposition 1 and Lemma A6"):
+    check("scmc-T3", gap, expected=0, tol=1e-12, scale="any", part="symmetric, Lemma A6")
+    check("scmc-T3", law["total"], expected=1, tol=1e-12, scale="any", part="total probability")
 
 # %% [markdown]
 # ## Why weights, and which
@@ -142,15 +152,13 @@ check("scmc-T3", law["total"], expected=1, tol=1e-12, part="total probability")
 # If the law factors as $g(\{Z\})\,\bar h(\{Z_1..Z_n\},Z_{n+1})$, the permutation sums collapse to $p_i\propto\bar h(Z_{-i},Z_i)$ (Lemma 2).
 
 # %%
-inflation = theory.quantile_inflation(rng, n_laws=40)
-claims.check(
-    "scmc-T1", inflation["lower"], at_least=0, part="coverage less beta, 40 random laws"
-)
-claims.check(
-    "scmc-T1", inflation["upper"], at_least=0, part="beta + E max p less coverage"
-)
-claims.check("scmc-T2", theory.atom_at_infinity(rng, n_cases=3000), expected=0)
-claims.check("scmc-T4", theory.simplified_weights(rng), at_most=1e-12)
+inflation = theory.quantile_inflation(rng, n_laws=200)
+moved = theory.atom_at_infinity(rng, n_cases=10_000)
+with claims.fold("Lemmas 1, 2 and A5"):
+    check("scmc-T1", inflation["lower"], at_least=0, scale="any", part="coverage less beta")
+    check("scmc-T1", inflation["upper"], at_least=0, scale="any", part="beta + E max p less it")
+    check("scmc-T2", moved, expected=0, scale="any")
+    check("scmc-T4", theory.simplified_weights(rng), at_most=1e-12, scale="any")
 
 # %% [markdown]
 # ```{prf:theorem} The weights (Lemma 3)
@@ -182,18 +190,25 @@ printed = theory.enumeration_gap(cases[0], rng, correct=False)["gap"]
 larger = theory.enumeration_gap((5, 2, 5, 2, 2), rng, every=100)["gap"]
 constant = theory.enumeration_gap(cases[0], rng, constant=True, every=4)["gap"]
 every_group = theory.enumeration_gap((4, 2, 4, 2, "all"), rng, every=5)["gap"]
-zeros = theory.enumeration_gap(cases[0], rng, zeros=[(0, 0), (3, 1)], every=8)["gap"]
+blank = dict(zeros=[(0, 0), (3, 1)], every=8)
+zeros = theory.enumeration_gap(cases[0], rng, **blank)["gap"]
+counted = theory.enumeration_gap(cases[0], np.random.default_rng(0), count_zeros=True, **blank)["gap"]
 same = theory.marginal_of_test_cells(rng, constant=True)
 varied = theory.marginal_of_test_cells(np.random.default_rng(0), constant=False)
-check("scmc-A4", [g["gap"] for g in gaps], at_most=1e-12, part="full enumeration")
-check("scmc-A4", printed, at_least=0.05, part="(13)-(14) without u, gap")
-check("scmc-T5", larger, at_most=1e-12)
-check("scmc-T15", constant, at_most=1e-12, part="weights")
-check("scmc-T15", theory.constant_weight_error(), at_most=1e-12, part="eta")
-check("scmc-T17", every_group, at_most=1e-12)
-check("scmc-E3", zeros, at_most=1e-12)
-check("scmc-T16", same, at_most=1e-12, part="constant w*")
-check("scmc-T16", varied, at_least=0.05, part="heterogeneous w*")
+
+# %% tags=["hide-input"]
+with claims.fold("Weights against full enumeration"):
+    check("scmc-A4", [g["gap"] for g in gaps], at_most=1e-12, part="every twelfth law")
+    check("scmc-A4", printed, at_least=0.05, part="(13)-(14) without u, gap")
+    check("scmc-T5", larger, at_most=1e-12, part="every hundredth law")
+    check("scmc-T15", constant, at_most=1e-12, scale="any", part="weights")
+    check("scmc-T15", integral.constant_weight_error(), at_most=1e-12, scale="any", part="eta")
+    check("scmc-T17", every_group, at_most=1e-12, part="enumeration, n = xi")
+    check("scmc-T17", theory.swap_keeps_xi(rng), expected=0, part="swaps that change xi")
+    check("scmc-E3", zeros, at_most=1e-12, scale="any", part="positive cells counted")
+    check("scmc-E3", counted, at_least=0.1, scale="any", part="all cells counted, gap")
+    check("scmc-T16", same, at_most=1e-12, scale="any", part="constant w*")
+    check("scmc-T16", varied, at_least=0.05, scale="any", part="heterogeneous w*")
 
 # %% [markdown]
 # ### The probability of a set of observed cells
@@ -216,36 +231,34 @@ check("scmc-T16", varied, at_least=0.05, part="heterogeneous w*")
 
 # %% mystnb={"figure": {"caption": "The integrand's two factors (Figure 2 of the paper; sizes are ours, uniform weights, a tenth of the cells observed). The peak \u03a6 sharpens around one half as the matrix grows, and \u03b7 hardly moves under it: that is why one evaluation at one half replaces the integral.", "name": "fig-peaks"}, "image": {"alt": "Two panels for 100 and 1000 cells; a solid peak at one half that is narrower on the right, and a dashed smooth curve."}}
 curves = {
-    size: theory.peak_and_eta(np.random.default_rng(0), size=size)
+    size: integral.peak_and_eta(np.random.default_rng(0), size=size)
     for size in (100, 1000, 10_000)
 }
 show.draw_peaks({size: curves[size] for size in (100, 1000)})
 plt.show()
 
 # %%
-newton, laplace = theory.newton_path(rng), theory.laplace_theorem_errors()
-ratio = theory.laplace_ratio_errors(rng)
+newton, laplace = integral.newton_path(rng), integral.laplace_theorem_errors()
+ratio = integral.laplace_ratio_errors(rng)
 sds = np.array([curves[size]["sd"] for size in (100, 1000, 10_000)])
-rising = (np.diff(newton["path"])[:-1] > 0).all()
-changes = list(theory.sign_changes(rng).values())  # at h delta = 0.5, 1, 2, 20
-falling = all((np.diff(errors) < 0).all() for errors in (*laplace.values(), ratio))
-low, high = newton["bracket"]
-check("scmc-F2", sds[:-1] / sds[1:], expected=10**0.5, tol=0.15 * 10**0.5)
-check("scmc-T9", theory.integral_error(rng), at_most=1e-8)
-check("scmc-T10", changes == [0, 0, 1, 1])
-check("scmc-T11", rising, part="from 1/delta the iterates rise")
-check("scmc-T11", newton["from the right"], at_most=0, part="from 2h")
-check("scmc-A6", newton["gradient"], at_most=1e-8, part="gradient")
-check("scmc-A6", len(newton["path"]), at_most=60, part="steps")
-check("scmc-A6", newton["root"], at_least=low, at_most=high, part="bracket")
-check("scmc-A7", ratio[-1], at_most=2e-3, part="1000 cells")
-check("scmc-T12", laplace["f = 1"][-1], at_most=0.002, part="f = 1, m = 2000")
-check("scmc-T12", laplace["f = eta"][-1], at_most=0.02, part="f = eta, m = 2000")
-check("scmc-T12", falling, part="errors fall with size")
-check("scmc-A7", falling, part="errors fall with size")
-check("scmc-T13", theory.root_bounds(), expected=0)
-check("scmc-T18", theory.odds_identity(rng), at_most=1e-10)
+changes = list(integral.sign_changes(rng).values())  # at h delta = 0.5, 1, 2, 20
+by_h = [integral.integral_error(rng, h=h) for h in (None, "root", 1.7)]
 pd.DataFrame(laplace, index=pd.Index([20, 100, 500, 2000], name="cells")).round(4)
+
+# %% tags=["hide-input"]
+any_scale = dict(scale="any")
+check_all("Newton's iteration", verdicts.newton(newton))
+with claims.fold("The integral and its approximation"):
+    check("scmc-F2", sds[:-1] / sds[1:], expected=10**0.5, tol=0.15 * 10**0.5, **any_scale)
+    check("scmc-T9", by_h, at_most=1e-8, **any_scale, note="in log t, at the root, at h = 1.7")
+    check("scmc-T10", changes == [0, 0, 1, 1], **any_scale)
+    check("scmc-A7", ratio[-1], at_most=2e-3, part="1000 cells")
+    check("scmc-A7", -np.diff(ratio), at_least=0, part="error falls with size")
+    for name, errors, bound in (("f = 1", laplace["f = 1"], 0.002), ("f = eta", laplace["f = eta"], 0.02)):
+        check("scmc-T12", errors[-1], at_most=bound, **any_scale, part=f"{name}, m = 2000")
+        check("scmc-T12", -np.diff(errors), at_least=0, **any_scale, part=f"{name}, error falls with size")
+    check("scmc-T13", integral.root_bounds(), expected=0, part="up to 500 cells")
+    check("scmc-T18", integral.odds_identity(rng), at_most=1e-10, **any_scale)
 
 # %% [markdown]
 # The table shows the relative error of the approximation.
@@ -292,19 +305,22 @@ pd.DataFrame(
 ).head(5).round(3)
 
 # %% tags=["hide-input"]
-claims.check("scmc-A1", np.array_equal(regions.covers(truth), inside), part="covered iff S <= tau")
-claims.check("scmc-A1", np.array_equal(np.isinf(tau), p[:, -1] > alpha), part="infinite iff p > alpha")
-squeezed = weighted_quantile(scores / (1 + scores), p[:, :-1], level, mass_at_infinity=p[:, -1])
-claims.check("scmc-A1", np.abs(squeezed / (1 - squeezed) / tau - 1).max(), at_most=1e-9, part="scale of (A38)")
-claims.check("scmc-A10", np.ptp(regions.width(), axis=1).max(), at_most=1e-9)
-one_off = centre + np.array([1.01, 0.0]) * tau[:, None]
-claims.check("scmc-M1", [regions.covers(centre).all(), not regions.covers(one_off)[np.isfinite(tau)].any()])
-claims.check("scmc-M3", matrix.effective_sample_size(np.full((1, 50), 0.02))[0], expected=50, tol=1e-9, part="ESS")
-claims.check("scmc-M3", np.array_equal(regions.is_infinite, p[:, -1] > alpha), part="infinite share")
+centred = np.array([[0.0, 0.0, 0.0]])
+cube = matrix.HyperCube()
+on_the_edge, beyond = cube.score(centred + [1, -1, 0], centred), cube.score(centred + [1.01, 0, 0], centred)
 nine = weighted_quantile(np.arange(9.0), np.full(9, 0.1), 0.9, mass_at_infinity=0.1)
-claims.check("scmc-E1", nine, expected=8, note="the largest of nine scores, not infinity")
 low, high, outside = matrix.clip_to_range([7.0], [11.0], 1, 5)
-claims.check("scmc-M2", bool(high[0] - low[0] == 0 and outside[0]), note="9 +- 2 clipped to [1, 5]")
+wild = np.sort(rng.normal(3, 6, (2, 500)), axis=0)
+clipped = matrix.clip_to_range(*wild, 1, 5)
+check_all("Algorithm 1", verdicts.algorithm(parts.algorithm_facts(rng)))
+with claims.fold("Metrics"):
+    check("scmc-M1", on_the_edge[0] <= 1 < beyond[0], scale="any", part="regions are closed")
+    check("scmc-M1", regions.covers(centre).all(), scale="any", part="centre")
+    check("scmc-M2", [high[0] - low[0], 1 - outside[0]], expected=0, scale="any", part="9 +- 2 on [1, 5]: no width, flagged")
+    check("scmc-M2", (clipped[1] - clipped[0]).min(), at_least=0, scale="any", part="never negative")
+    check("scmc-M3", matrix.effective_sample_size(np.full((1, 50), 0.02))[0], expected=50, tol=1e-9, scale="any", part="ESS")
+    check("scmc-M3", np.array_equal(regions.is_infinite, p[:, -1] > alpha), scale="any", part="infinite share")
+    check("scmc-E1", nine, expected=8, scale="any", note="the largest of nine scores, not infinity")
 
 # %% [markdown]
 # ### Two baselines, and the parts that may be exchanged
@@ -337,24 +353,17 @@ pd.Series(
 ).to_frame().round(2)
 
 # %% tags=["hide-input"]
-plain = matrix.calibrate(M, observed, 1, matrix.ColumnMean(), seed, n_groups=400)
-claims.check("scmc-B1", plain.cell_regions(tests, alpha).threshold.max(), expected=conformal_quantile(plain.scores, alpha), part="constant weights: the ordinary rank")
-one = matrix.scmc(M, observed, tests.reshape(-1, 1, 2), matrix.ColumnMean(), seed, alpha=alpha, **options | {"n_groups": 400})
-claims.check("scmc-B1", np.array_equal(one.threshold, unadjusted.threshold.ravel()), part="Algorithm 1 with K = 1")
-claims.check("scmc-B2", (bonferroni.threshold - unadjusted.threshold).min(), at_least=0, part="thresholds")
-cover = [mean_estimate(c.astype(float)) for c in theory.rule_coverage(rng, n_replicates=15 * n_quick).T]
-for claim, rule in (("scmc-A11", cover[1]), ("scmc-A12", cover[2])):
-    claims.check(claim, rule.value, at_least=0.9, mc_error=rule.mc_error, when=full)
-gui = [mean_estimate(c.astype(float)) for c in theory.individual_coverage(np.random.default_rng(0), n_replicates=1500).T]
-claims.check("scmc-T14", gui[0].value, at_least=0.9, mc_error=gui[0].mc_error, part="odds weights")
-claims.check("scmc-T14", gui[1].value, at_most=0.87, part="equal weights")
-claims.check("scmc-B3", gui[0].value, at_least=0.9, mc_error=gui[0].mc_error)
-facts = theory.completion_facts(rng)
-claims.check("scmc-A13", list(facts.values()), at_most=[1e-9, 1e-3, 1e-12, 1e-9], note="ALS objective rises, residual of the nuclear norm, SVT best iterate, empty column")
-bits, slab = theory.one_bit_facts(rng), theory.worst_slab_facts(rng)
-claims.check("scmc-A8", [bits["nuclear norm over its bound"] - 1, -bits["smallest gain"]], at_most=1e-6, part="bound and climb")
-claims.check("scmc-A8", bits["range"], at_least=0, at_most=1, part="range")
-claims.check("scmc-A9", [slab["share in the slab"] - 0.2, slab["error in the slab over the mean"] - 1, slab["smallest weight"]], at_least=0)
+cover = [mean_estimate(c.astype(float)) for c in parts.rule_coverage(rng, n_replicates=15 * n_quick).T]
+cover = {rule: tuple(c)[:2] for rule, c in zip(("cube", "rectangle", "sphere"), cover, strict=True)}
+gui = [mean_estimate(c.astype(float)) for c in parts.individual_coverage(np.random.default_rng(0), n_replicates=1500).T]
+slab = verdicts.worst_slab(parts.worst_slab_facts(rng), 0.2)
+check_all("Baselines", verdicts.baselines(parts.baseline_facts(rng)))
+check_all("Rules", verdicts.rules(parts.rule_facts(rng), cover))
+check_all("Completions, estimated weights, worst slab", [*verdicts.completions(parts.completion_facts(rng)), *verdicts.one_bit(parts.one_bit_facts(rng)), *slab])
+with claims.fold("Gui, Barber and Ma"):
+    for claim, part in (("scmc-T14", "odds weights"), ("scmc-B3", "")):
+        check(claim, gui[0].value, at_least=0.9, mc_error=gui[0].mc_error, scale="any", part=part)
+    check("scmc-T14", gui[1].value, at_most=0.87, scale="any", part="equal weights")
 
 # %% [markdown]
 # ### Speed
@@ -363,14 +372,13 @@ claims.check("scmc-A9", [slab["share in the slab"] - 0.2, slab["error in the sla
 # So $m$ test groups cost $O(mn)$ after the set-up, and the cost grows in proportion to $m$ (Table A1).
 
 # %%
-speed = theory.weights_speed(rng)
-claims.check("scmc-A5", speed["gap"], at_most=1e-10, part="equal to the literal loop")
-claims.check("scmc-A5", speed["times faster"] >= 20, part="at least 20 times faster")
-claims.check(
-    "scmc-Tab1",
-    2 < speed["growth"] < 8,
-    note="CPU time of 800 test groups over that of 200; linear growth gives 4",
-)
+check_all("Speed", verdicts.speed(parts.weights_speed(rng)))
+
+# %% [markdown]
+# The same checks at the sizes of the paper's experiments are a stored study: full enumeration, 200 000 draws of each sampler, an 800 by 1000 matrix.
+
+# %% tags=["hide-input"]
+check_all("Theory at the paper's sizes", paper=verdicts.paper_theory(show.measured()))
 
 # %% [markdown]
 # ## Does it cover?
@@ -389,35 +397,30 @@ claims.check(
 
 # %%
 exact = [theory.conditional_coverage(cases[0], a, rng) for a in (0.3, 0.4, 0.6)]
-check("scmc-T6", [e["slack"] for e in exact], at_least=-1e-12, part="enumeration")
-check("scmc-T7", [e["over"] for e in exact], at_most=1e-12, part="enumeration")
+guess = theory.conditional_coverage(cases[0], 0.4, rng, wrong=True)
+spy = theory.adversarial_estimate(rng)
 simulated = show.stored("theorem")
 cover = show.pick(simulated, "coverage").set_index("method")[["mean", "mc_error"]]
 bound = 0.9 + show.pick(simulated, "max_p")["mean"][0]
-right, wrong = cover.loc["SCMC"], cover.loc[["SCMC (w = 1)", "SCMC (equal weights)"]]
-paper = dict(mc_error=right["mc_error"], scale="paper")
-check("scmc-T6", right["mean"], at_least=0.9, part="right weights", **paper)
-check("scmc-T6", wrong["mean"], at_most=0.85, scale="paper", part="w ignored; equal")
-check("scmc-T7", right["mean"], at_most=bound, part="right weights", **paper)
 cover.round(3)
 
-# %%
-guess = theory.conditional_coverage(cases[0], 0.4, rng, wrong=True)
-claims.check(
-    "scmc-T8", guess["slack"], at_least=-1e-12, part="fixed wrong w, enumeration"
-)
-spy = theory.adversarial_estimate(rng)
-claims.check(
-    "scmc-T8",
-    spy["coverage"] - spy["bound"],
-    at_most=-0.05,
-    part="an estimate that looks at the test cell breaks the bound",
-)
+# %% tags=["hide-input"]
+right, wrong = cover.loc["SCMC"], cover.loc[["SCMC (w = 1)", "SCMC (equal weights)"]]
+paper = dict(mc_error=right["mc_error"], scale="paper")
+with claims.fold("Theorems 1 to 3"):
+    check("scmc-T6", [e["slack"] for e in exact], at_least=-1e-12, part="enumeration")
+    check("scmc-T7", [e["over"] for e in exact], at_most=1e-12, part="enumeration")
+    check("scmc-T6", right["mean"], at_least=0.9, part="right weights, 60 x 60", **paper)
+    check("scmc-T6", wrong["mean"], at_most=0.85, scale="paper", part="w ignored; equal")
+    check("scmc-T7", right["mean"], at_most=bound, part="right weights, 60 x 60", **paper)
+    check("scmc-T8", guess["slack"], at_least=-1e-12, scale="any", part="fixed wrong w, enumeration")
+    check("scmc-T8", spy["coverage"], expected=0.8, tol=0.01, scale="any", part="an estimate that looks at the test cell")
+    check("scmc-T8", spy["coverage"] - spy["bound"], at_most=-0.05, scale="any", part="it breaks the bound")
 glue("spy_coverage", f"{spy['coverage']:.3f}", display=False)
 glue("spy_bound", f"{spy['bound']:.3f}", display=False)
 
 # %% [markdown]
-# The second check is a warning.
+# The last check is a warning.
 # An estimate that may depend on *which* of the cells is the test cell, with equal scores otherwise, covers {glue:text}`spy_coverage` where the bound of Theorem 3 would promise {glue:text}`spy_bound`.
 # The paper estimates $w$ from all observed cells, which are not the same after a swap; strictly, only an estimate from the training cells is covered by the theorem.
 # No experiment, theirs or ours, shows harm from this.
@@ -443,18 +446,10 @@ quick = show.live(
 show.by_method(quick, "coverage").round(3)
 
 # %% tags=["hide-input"]
-for scale, frame in (("quick", quick), ("paper", uniform)):
-    eight = show.pick(frame, "coverage", mu=30, K=8).set_index("method")
-    scmc, alone = eight.loc["SCMC"], show.pick(frame, "coverage", mu=30, method="unadjusted").set_index("K")["mean"]
-    width = show.by_method(frame, "width", "median", mu=30, K=8).iloc[0]
-    claims.check("scmc-F3", scmc["mean"], expected=0.9, tol=0.01, mc_error=scmc["mc_error"], scale=scale, part="SCMC", when=full)
-    claims.check("scmc-F3", [0.75 - alone[8], alone[2] - alone[8]], at_least=0, scale=scale, part="unadjusted falls with K", when=full)
-    claims.check("scmc-F3", width["Bonferroni"] / width["SCMC"], at_least=1.3, scale=scale, part="median widths", when=full)
-bonferroni = show.pick(uniform, "coverage", method="Bonferroni")
-claims.check("scmc-B2", bonferroni["mean"], at_least=0.9, mc_error=bonferroni["mc_error"], scale="paper", part="coverage")
+check_all("Figure 3", verdicts.uniform(quick), [*verdicts.uniform(uniform), *verdicts.uniform_everywhere(uniform)])
 widths = pd.concat([show.by_method(f, "width", "median", K=5) for f in (uniform, show.stored("uniform-mu"))])
+check_all("Figure A15", paper=verdicts.wider_with_mu(widths))
 gap = (widths["Bonferroni"] / widths["SCMC"]).sort_index().rename("Bonferroni / SCMC, median width")
-claims.check("scmc-FA15", gap.loc[30] - gap.loc[9], at_least=0, scale="paper")
 gap.to_frame().round(2)
 
 # %% [markdown]
@@ -477,19 +472,10 @@ quick = show.live(
 show.by_method(quick, "coverage").round(3)
 
 # %% tags=["hide-input"]
-for scale, frame in (("quick", quick), ("paper", sparse)):
-    five = show.pick(frame, "coverage", s=0.1, K=5).set_index("method")
-    width = show.by_method(frame, "width", "median", s=0.1, K=5).iloc[0]
-    claims.check("scmc-F4", five.loc["SCMC", "mean"], at_least=0.9, mc_error=five.loc["SCMC", "mc_error"], scale=scale, part="SCMC", when=full)
-    claims.check("scmc-F4", five.loc["unadjusted", "mean"], at_most=0.8, scale=scale, part="unadjusted", when=full)
-    claims.check("scmc-F4", width["Bonferroni"] / width["SCMC"], at_least=1.3, scale=scale, part="median widths", when=full)
+check_all("Figure 4", verdicts.sparse(quick), [*verdicts.sparse(sparse), *verdicts.sparse_everywhere(sparse)])
 widths = pd.concat([show.by_method(f, "width", "median", K=5) for f in (sparse, show.stored("sparse-s"))]).sort_index()
-gap = widths["Bonferroni"] / widths["SCMC"]
-claims.check("scmc-FA16", gap.iloc[0] - gap.iloc[-1], at_least=0, scale="paper", part="Bonferroni / SCMC")
-claims.check("scmc-FA16", widths["SCMC"].iloc[0] - widths["SCMC"].iloc[-1], at_least=0, scale="paper", part="SCMC")
-made = theory.generator_facts(rng)
-claims.check("scmc-D2", [made["signal rank"], made["heavy columns"]], expected=[5, 0.05], tol=[0, 0.05])
-claims.check("scmc-D3", [made["sparse columns"], *made["inclusion"], *made["weights"]], expected=[0.05, 0.314, 0.037, 0.1, 1], tol=[0.015, 0.01, 0.01, 0, 0])
+check_all("Figure A16", paper=verdicts.wider_with_s(widths))
+check_all("The generators", verdicts.generators(parts.generator_facts(rng)))
 widths.round(2)
 
 # %% [markdown]
@@ -506,24 +492,19 @@ widths.round(2)
 
 # %% tags=["hide-input"]
 facts = show.stored("movielens-facts").set_index("measure")["value"]
-want = {"users": 800, "films": 1000, "ratings": 51449, "films without ratings": 6, "genres": 19}
-claims.check("scmc-D1", facts[list(want)].to_numpy(), expected=list(want.values()), scale="paper")
 anchor = show.beside_published(show.stored("movielens-exact"), "exact")
+check_all("The data", paper=verdicts.dataset(facts, show.measured()["movielens"]))
+check_all("The anchor", paper=verdicts.anchor(anchor))
 scmc = anchor[anchor["method"] == "SCMC"].set_index(["metric", "rank", "K"])
-claims.check("scmc-FX1", scmc.loc["coverage", "mean"], at_least=0.87, at_most=0.94, scale="paper", part="coverage")
-claims.check("scmc-FX1", scmc.loc["coverage", "z"].abs(), at_most=3, scale="paper", part="coverage, combined errors from the published")
-three = scmc.loc[("width", 3)]
-claims.check("scmc-FX1", three["mean"], expected=three["published"], tol=0.1, scale="paper", part="width, rank 3")
-claims.check("scmc-FX1", scmc.loc["width", "mean"], expected=scmc.loc["width", "published"], tol=0.1, scale="paper", part="width, all ranks", note="at rank 3 within Monte-Carlo error; at ranks 5 and 7 ours are wider, in part because we clip both ends")
 glue("mean_w", f"{facts['mean estimated w']:.3f}", display=False)
 glue("density", f"{facts['ratings'] / (facts['users'] * facts['films']):.3f}", display=False)
-glue("width_gap", f"{(scmc.loc['width', 'mean'] - scmc.loc['width', 'published']).max():.2f}", display=False)
-columns = ["mean", "mc_error", "published", "published_error", "z"]
-scmc.loc[[("coverage", 3, 2), ("coverage", 3, 5), ("coverage", 3, 8), ("width", 3, 2), ("width", 3, 5), ("width", 3, 8)], columns].round(3)
+glue("anchor_z", f"{scmc['z'].abs().max():.1f}", display=False)
+scmc.loc[(slice(None), [3, 7], [2, 5, 8]), ["mean", "mc_error", "published", "published_error", "z"]].round(3)
 
 # %% [markdown]
-# Coverage agrees with the published runs throughout; widths agree at rank 3 and are up to {glue:text}`width_gap` stars wider at ranks 5 and 7.
-# A part of that gap is the authors' way of clipping, which the errata below explain.
+# Coverage and width agree with the published runs at all ranks and group sizes, within {glue:text}`anchor_z` combined Monte-Carlo errors at most.
+# One detail decides that: the authors store films in rows, so each of their ten ALS sweeps solves the users last.
+# With users first and films last the widths come out up to five hundredths of a star larger, because films with a handful of ratings are then fitted last and closely; `ALS(first="columns")` is their order.
 
 # %% mystnb={"figure": {"caption": "MovieLens hold-out with estimated sampling weights, stored study (Figure 5). SCMC is near the nominal level and narrower than Bonferroni; unadjusted intervals miss a third of the groups of eight.", "name": "fig-movielens"}, "image": {"alt": "Six panels: coverage above, width below, against group size, for ranks 3, 5 and 7."}}
 movielens = show.stored("movielens")
@@ -532,27 +513,23 @@ show.method_grid(holdout, "K", "rank")
 plt.show()
 
 # %% tags=["hide-input"]
-own, width = show.pick(holdout, "coverage", method="SCMC"), show.by_method(holdout, "width")
-alone = show.by_method(holdout, "coverage")["unadjusted"].xs(8, level="K")
-claims.check("scmc-F5", own["mean"], at_least=0.85, at_most=0.95, scale="paper", part="SCMC near 0.9")
-claims.check("scmc-F5", (width["Bonferroni"] - width["SCMC"]).to_numpy(), at_least=0, scale="paper", part="narrower than Bonferroni")
-claims.check("scmc-F5", alone.to_numpy(), at_most=0.78, scale="paper", part="unadjusted at K = 8")
-missing = show.by_method(movielens[movielens["target"] == "missing"], "width")
-claims.check("scmc-F1", (missing["Bonferroni"] - missing["SCMC"]).to_numpy(), at_least=0, scale="paper")
+check_all("Figures 1, 5 and A17", paper=verdicts.movielens(movielens))
 level = show.beside_published(movielens[movielens["target"] == "missing"], "Fig1")
 level = level[level["method"] == "SCMC"].set_index(["rank", "K"]).loc[(3, 2)]
-claims.differs("scmc-F1", level["mean"], level["published"], tol=level["allowed"], mc_error=level["mc_error"], published_error=level["published_error"], scale="paper", part="level at rank 3 and K = 2", why="The ordering holds, the level does not: the authors clip each end to one side, so intervals wholly outside 1 to 5 get negative widths, and their estimate of w comes from another solver.")
-ratio = missing["SCMC"] / missing["unadjusted"]
-claims.check("scmc-FA17", ratio.to_numpy(), at_least=1, at_most=1.5, scale="paper")
-weighty = show.by_method(show.stored("degenerate"), "effective_size", estimate="additive")
-shrunk = show.by_method(show.stored("degenerate"), "effective_size", estimate="one-bit")
-eight = show.pick(show.stored("degenerate"), "effective_size", estimate="additive", K=8).iloc[0]
-claims.check("scmc-E4", eight["mean"], at_most=10, mc_error=eight["mc_error"], scale="paper", part="additive logit, K = 8")
-claims.check("scmc-E4", shrunk["SCMC"].loc[8], at_least=100, scale="paper", part="nuclear-norm bound, K = 8")
-pd.concat({"nuclear-norm bound": shrunk["SCMC"], "additive logit": weighty["SCMC"]}, axis=1).round(0)
+claims.differs("scmc-F1", level["mean"], level["published"], mc_error=level["mc_error"], published_error=level["published_error"], scale="paper", part="level at rank 3 and K = 2", why="The ordering holds, the level does not: the authors cut each end on one side only, so intervals wholly outside 1 to 5 count with negative widths, and their estimate of w comes from another solver.")
+beside = show.beside_published(holdout, "Fig5").query("method == 'SCMC' and K in (2, 8)")
+beside.set_index(["metric", "rank", "K"])[["mean", "mc_error", "published", "published_error", "z"]].sort_index().round(3)
+
+# %% tags=["hide-input"]
+weighty = show.stored("degenerate")
+check_all("Effective sample size", paper=verdicts.degenerate(weighty))
+sizes = show.pick(weighty, "effective_size", target="missing").pivot(index="K", columns="estimate", values="mean")
+endless = show.pick(weighty, "share_infinite", target="missing").pivot(index="K", columns="estimate", values="mean")
+pd.concat({"effective size": sizes.round(0), "share infinite": endless.round(2)}, axis=1)
 
 # %% [markdown]
-# The table is a caution of ours: the effective number of calibration groups, $1/\sum p_i^2$, under two estimates of $w$.
+# The hold-out table puts Figure 5 beside the published values.
+# The last table is a caution of ours: the effective number of calibration groups, $1/\sum p_i^2$, under two estimates of $w$.
 # The weights are products of $K$ odds.
 # The paper's estimate is shrunk so hard by its nuclear-norm bound that its mean is {glue:text}`mean_w`, where a share of {glue:text}`density` of the matrix is rated; hundreds of groups count.
 # An estimate that fits the margins of the mask leaves a handful at the largest group size, and the regions become nearly the whole range of ratings.
@@ -563,8 +540,8 @@ pd.concat({"nuclear-norm bound": shrunk["SCMC"], "additive logit": weighty["SCMC
 # $w^*$ is ours to choose: it says which groups we promise to cover.
 # Put it on the cells where the completion is worst (the *worst slab* of A3.1), or on one genre (A3.2), and the promise holds for those groups.
 # The weights of the worst slab are made from a part of the missing cells, so they are not fixed beforehand, and the theorem holds for them only nearly.
-# The differences between genres are small beside their Monte-Carlo errors at the number of replicates stored so far (the last line of this chapter tells it); the table below puts the published ones beside ours.
-# Drama and Romance get wider and Children's narrower, as published; Crime does not get narrower here.
+# The table below puts the published changes of width beside ours.
+# Drama and Romance get wider and Children's narrower as groups grow, as published; Crime does not get narrower here.
 
 # %% mystnb={"figure": {"caption": "Left: test groups from the worst slab, stored study (Figure A6, K = 2). With the right test weights SCMC comes close to the level; with constant ones it falls short, more so for a narrow slab. Right: change of the mean width on MovieLens when the region is made for one genre (Figure A9).", "name": "fig-conditional"}, "image": {"alt": "Left panel coverage against delta for two methods, right panel width differences against K for four genres."}} tags=["hide-input"]
 slab, genre = show.stored("slab"), show.stored("genre")
@@ -593,55 +570,35 @@ plt.show()
 
 # %%
 live = show.live(
-    studies.replicate_slab, [{"delta": 0.12, "K": 2, "sweeps": 10}], n_quick, seed + 2
+    robustness.replicate_slab, [{"delta": 0.12, "K": 2, "sweeps": 10}], n_quick, seed + 2
 )
 show.by_method(live, "coverage").round(3)
 
 # %% tags=["hide-input"]
-for scale, frame in (("quick", live), ("paper", slab)):
-    shortfall = show.pick(frame, "gap", delta=0.12, K=2, method="SCMC").iloc[0]
-    claims.check("scmc-FA6", shortfall["mean"], at_least=2 * shortfall["mc_error"], scale=scale, when=full)
-loss = 0.9 - show.by_method(slab, "coverage")["SCMC (w* = 1)"].groupby("delta").mean()
-claims.check("scmc-FA7", loss[0.12] - loss[0.2], at_least=0, scale="paper")
-claims.check("scmc-FA8", show.pick(slab, "share_infinite", method="SCMC")["mean"], at_most=0.025, scale="paper")
-change = gap[gap["K"] >= 3].groupby("genre").agg(mean=("mean", "mean"), error=("mc_error", lambda e: np.sqrt((e**2).mean() / len(e))))
-children, crime, wide = change.loc["Children's"], change.loc["Crime"], change.loc[["Drama", "Romance"]]
-claims.check("scmc-FA9", children["mean"], at_most=0, scale="paper", part="Children's narrower, mean over K = 3 to 5")
-claims.check("scmc-FA9", wide["mean"] - 2 * wide["error"], at_least=0, scale="paper", part="Drama and Romance wider by two errors, mean over K = 3 to 5")
+check_all("Figures A6 to A8", verdicts.slab(live), [*verdicts.slab(slab), *verdicts.slab_everywhere(slab)])
+gap = gap.set_index(["genre", "K"])[["mean", "mc_error"]]
 published = show.published("FigA9").query("metric == 'width'").pivot(index=["genre", "K"], columns="method", values="published")
-other = (published["SCMC"] - published["SCMC (w* = 1)"]).rename("published")
-theirs = other.loc["Crime"].loc[3:5].mean()
-claims.differs("scmc-FA9", crime["mean"], theirs, tol=2 * np.hypot(crime["error"], 0.02 / np.sqrt(3)), mc_error=crime["error"], scale="paper", part="Crime, mean over K = 3 to 5", why="Not narrower in our runs, and clipping as the authors do does not change that; our estimate of w comes from another solver than theirs. 0.02 is the published error of one K.")
-gap.set_index(["genre", "K"])[["mean", "mc_error"]].join(other).round(3)
+published = (published["SCMC"] - published["SCMC (w* = 1)"]).rename("published")
+gap = gap.join(published)
+check_all("Figure A9", paper=verdicts.genre(gap))
+gap.round(3)
 
 # %% [markdown]
 # ## Other completions, estimated weights, the largest weight
 #
 # Three robustness checks of the appendix, all from stored studies: other completion algorithms (A10, A11), estimated sampling weights (A12, A13), and the largest weight, which bounds over-coverage (A14).
-# To afford them, A11 and A13 run on $200\times200$ in the place of $300\times300$.
+# Each has the paper's size and grid; slow completions have few replicates (the last line of this chapter counts them).
 
 # %% tags=["hide-input"]
-other = show.stored("completion")
-for claim, sampling in (("scmc-FA10", "uniform"), ("scmc-FA11", "sparse")):
-    part = other[other["sampling"] == sampling]
-    cover, alone = show.over_sizes(part, "SCMC"), show.over_sizes(part, "unadjusted")
-    claims.check(claim, cover["mean"], at_least=0.9, mc_error=cover["error"], scale="paper", part="SCMC")
-    claims.check(claim, cover["mean"] - alone["mean"], at_least=0, scale="paper", part="unadjusted below")
-estimated = show.stored("estimated")
-both = estimated[estimated["metric"] == "coverage"].pivot_table("mean", ["s", "K", "rho", "nu"], "method")
-difference = (both["SCMC (estimated w)"] - both["SCMC"]).abs()
-claims.check("scmc-FA12", difference.xs((1.0, 3), level=("s", "rho")).to_numpy(), at_most=0.03, scale="paper")
-guessed = show.pick(estimated[estimated["s"] < 1], "coverage", method="SCMC (estimated w)")
-claims.check("scmc-FA13", guessed["mean"].mean(), at_least=0.85, scale="paper", part="coverage, mean over s, rho and nu")
-tv = show.pick(estimated, "delta_tv", method="SCMC (estimated w)", K=5, s=0.1).set_index(["nu", "rho"])["mean"]
-claims.check("scmc-FA13", [tv[13, 7] - tv[13, 3], tv[13, 3] - tv[1, 3]], at_least=0, scale="paper", part="distance grows with rho and nu")
+check_all("Figure A10", paper=verdicts.completion(show.stored("completion"), "scmc-FA10"))
+check_all("Figure A11", paper=verdicts.completion(show.stored("completion-sparse"), "scmc-FA11"))
+check_all("Figure A12", paper=verdicts.estimated(show.stored("estimated")))
+guessed = show.stored("estimated-sparse")
+check_all("Figure A13", paper=verdicts.estimated_sparse(guessed))
 largest = show.pick(show.stored("max-weight"), "max_p", method="SCMC")
-by_n, by_k = largest[largest["K"] == 2].query("n_cal < 400"), largest[largest["n_cal"] == 400].set_index("K")["mean"]
-slope = np.polyfit(np.log(by_n["n_cal"]), np.log(by_n["mean"]), 1)[0]
-claims.check("scmc-FA14L", slope, expected=-1, tol=0.3, scale="paper", part="slope in logarithms")
-claims.check("scmc-FA14L", (by_n["mean"] * (by_n["n_cal"] + 1)).to_numpy(), at_least=1, at_most=4, scale="paper", part="multiple of 1 / (n + 1)")
-claims.check("scmc-FA14R", by_k[8] / by_k[2], at_least=2, scale="paper")
-tv.unstack("rho").round(2)
+check_all("Figure A14", paper=verdicts.largest_weight(largest))
+part = guessed[(guessed["s"] == 0.1) & (guessed["method"] == "SCMC (estimated w)")]
+part[part["metric"].isin(["coverage", "gap", "delta_tv", "share_infinite"])].pivot_table("mean", ["nu", "rho"], "metric").round(3)
 
 # %% [markdown]
 # ## Film night
@@ -712,9 +669,11 @@ broken.round(3)
 # | "SCMC is narrower than Bonferroni" | not at $\mu=0$, nor everywhere at small $K$ | the gain needs errors that come together |
 
 # %% tags=["hide-input"]
-mapped = theory.consistent_map(rng)
-claims.check("scmc-E2", mapped["mapped"], expected=0.1, tol=0.002, part="mapped ratio")
-claims.check("scmc-E2", mapped["raw"], at_least=0.115, part="raw ratio")
+mapped = parts.consistent_map(rng)
+with claims.fold("Weights from probabilities"):
+    check("scmc-E2", mapped["mapped"], expected=0.1, tol=0.002, scale="any", part="mapped ratio")
+    check("scmc-E2", mapped["raw"], at_least=0.115, scale="any", part="raw ratio")
+by_n = largest[largest["K"] == 2].query("n_cal < 400")
 ignored = show.pick(
     show.stored("max-weight"), "max_p", method="SCMC (w = 1)", K=2
 ).query("n_cal < 400")

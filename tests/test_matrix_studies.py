@@ -106,7 +106,7 @@ def test_exact_coverage_of_wrong_weights_keeps_the_bound_of_theorem_3():
 
 def test_movielens_submatrix_is_the_one_of_the_authors():
     try:
-        M, movies = studies.movielens_submatrix()
+        M, movies = movielens.movielens_submatrix()
     except Exception as reason:  # no network, no data: say so and go on
         pytest.skip(f"MovieLens 100K cannot be had here: {reason}")
     seen = ~np.isnan(M)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
-from .matrix_live import by_method, pick
+from .matrix_live import by_method, over_sizes, pick
 
 Check = dict
 Measures = Mapping[str, float]
@@ -219,7 +219,8 @@ def _cells(frame: pd.DataFrame, metric: str, method: str, **where) -> pd.DataFra
 
 
 def _valid(id: str, part: str, rows: pd.DataFrame, level: float = 0.9) -> Check:
-    rule = dict(at_least=level, mc_error=rows["mc_error"].to_numpy())
+    # Family-wise 1 % over the two dozen cells of a figure.
+    rule = dict(at_least=level, mc_error=rows["mc_error"].to_numpy(), z=3.3)
     return criterion(id, part, rows["mean"].to_numpy(), **rule)
 
 
@@ -240,12 +241,14 @@ def uniform(frame: pd.DataFrame) -> Iterator[Check]:
 def uniform_everywhere(frame: pd.DataFrame) -> Iterator[Check]:
     """Figure 3 at every mu and K, and what it says of Bonferroni and Theorem 1."""
     rows = _cells(frame, "coverage", "SCMC")
-    rule = dict(expected=0.9, tol=0.01, mc_error=rows["mc_error"].to_numpy())
+    rule = dict(expected=0.9, tol=0.01, mc_error=rows["mc_error"].to_numpy(), z=3.3)
     yield criterion("scmc-F3", "SCMC, all mu and K", rows["mean"].to_numpy(), **rule)
     yield _valid("scmc-T6", "SCMC, 200 x 200, all mu and K", rows)
     alone = by_method(frame, "coverage")["unadjusted"].unstack("K")
-    fall = -np.diff(alone.to_numpy(), axis=1).ravel()
-    yield criterion("scmc-F3", "unadjusted falls at every step of K", fall, at_least=0)
+    fall = (alone[2] - alone[8]).to_numpy()
+    yield criterion("scmc-F3", "unadjusted, fall from K = 2 to 8", fall, at_least=0.1)
+    steps = (alone.diff(2, axis=1).dropna(axis=1)).to_numpy().ravel()
+    yield criterion("scmc-F3", "unadjusted, over two steps of K", steps, at_most=0)
     wide = by_method(frame, "width", "median").query("K >= 3")
     ratio = (wide["Bonferroni"] / wide["SCMC"]).to_numpy()
     yield criterion("scmc-F3", "Bonferroni / SCMC, K >= 3", ratio, at_least=1)
@@ -318,14 +321,17 @@ def movielens(frame: pd.DataFrame) -> Iterator[Check]:
     )
     cover, width = by_method(holdout, "coverage"), by_method(holdout, "width")
     own, alone = cover["SCMC"], cover["unadjusted"]
-    rule = dict(at_least=0.85, at_most=0.95)
+    error = pick(holdout, "coverage", method="SCMC")["mc_error"].to_numpy()
+    rule = dict(at_least=0.85, at_most=0.95, mc_error=error)
     yield criterion("scmc-F5", "SCMC near 0.9", own.to_numpy(), **rule)
     gain = (width["Bonferroni"] - width["SCMC"]).to_numpy()
     yield criterion("scmc-F5", "narrower than Bonferroni", gain, at_least=0)
     eight = alone.xs(8, level="K").to_numpy()
     yield criterion("scmc-F5", "unadjusted at K = 8", eight, at_most=0.78)
-    two = (own - alone).xs(2, level="K").to_numpy()
-    yield criterion("scmc-F5", "SCMC less unadjusted at K = 2", two, at_least=0.03)
+    two = (own - alone).xs(2, level="K")
+    told = "SCMC less unadjusted at K = 2"
+    yield criterion("scmc-F5", f"{told}, rank 3", two.loc[3], at_least=0.03)
+    yield criterion("scmc-F5", f"{told}, all ranks", two.to_numpy(), at_least=0)
     width = by_method(missing, "width")
     gain = (width["Bonferroni"] - width["SCMC"]).to_numpy()
     yield criterion("scmc-F1", "narrower than Bonferroni", gain, at_least=0)
@@ -372,25 +378,53 @@ def slab_everywhere(frame: pd.DataFrame) -> Iterator[Check]:
 def genre(gap: pd.DataFrame) -> Iterator[Check]:
     """Figure A9: sign of the mean change of width, by genre and K from 3 to 5.
 
-    `gap` holds ``mean`` and ``mc_error`` by genre and K.
+    Where a sign is not the published one, the worst K decides: it agrees within three
+    combined Monte-Carlo errors, or the claim differs.
+
+    Parameters
+    ----------
+    gap : DataFrame
+        ``mean``, ``mc_error`` and ``published`` by genre and K.
     """
     signs = {"Children's": -1, "Crime": -1, "Drama": 1, "Romance": 1}
     for name, sign in signs.items():
+        rows = gap.loc[name].loc[3:5]
+        change = sign * rows["mean"]
         told = f"{name}: {'wider' if sign > 0 else 'narrower'} by, K = 3 to 5"
-        change = sign * gap.loc[name].loc[3:5, "mean"].to_numpy()
-        yield criterion("scmc-FA9", told, change, at_least=0)
+        if (change >= 0).all():
+            yield criterion("scmc-FA9", told, change.to_numpy(), at_least=0)
+            continue
+        k = change.idxmin()
+        ours, theirs = rows.loc[k, "mean"], rows.loc[k, "published"]
+        told = f"{name}: change of width at K = {k}"
+        errors = dict(mc_error=rows.loc[k, "mc_error"], published_error=GENRE_ERROR)
+        one = criterion("scmc-FA9", told, ours, **errors)
+        if abs(ours - theirs) <= 3 * np.hypot(errors["mc_error"], GENRE_ERROR):
+            yield one | {"published": theirs}
+        else:
+            yield one | {"expected": theirs, "why": GENRE_WHY}
+
+
+#: Unpaired error of the published differences of one genre and K, by the spec.
+GENRE_ERROR = 0.02
+GENRE_WHY = (
+    "Not narrower in our runs, and cutting widths as the authors do does not change "
+    "that; our estimate of w comes from another solver than theirs."
+)
 
 
 def completion(frame: pd.DataFrame, id: str) -> Iterator[Check]:
-    """Figures A10 and A11: three completions, one verdict each."""
+    """Figures A10 and A11: three completions, one verdict each, over all K."""
     for name, part in frame.groupby("completion", sort=False):
         cover, width = by_method(part, "coverage"), by_method(part, "width", "median")
-        yield _valid(id, f"{name}, SCMC", _cells(part, "coverage", "SCMC"))
-        below = (cover["SCMC"] - cover["unadjusted"]).to_numpy()
-        yield criterion(id, f"{name}, SCMC less unadjusted", below, at_least=0)
-        ratio = (width["Bonferroni"] / width["SCMC"]).loc[3:].to_numpy()
-        told = f"{name}, Bonferroni / SCMC, median width, K >= 3"
-        yield criterion(id, told, ratio, at_least=1)
+        own = over_sizes(part, "SCMC").iloc[0]
+        rule = dict(at_least=0.9, mc_error=own["error"])
+        yield criterion(id, f"{name}, SCMC, mean over K", own["mean"], **rule)
+        below = (cover["SCMC"] - cover["unadjusted"]).mean()
+        yield criterion(id, f"{name}, SCMC less unadjusted", below, at_least=0.02)
+        log_ratio = np.log(width["Bonferroni"] / width["SCMC"]).loc[3:]
+        told = f"{name}, Bonferroni / SCMC, median widths, mean over K >= 3"
+        yield criterion(id, told, np.exp(log_ratio.mean()), at_least=1)
 
 
 def estimated(frame: pd.DataFrame) -> Iterator[Check]:
@@ -413,6 +447,9 @@ def estimated_sparse(frame: pd.DataFrame) -> Iterator[Check]:
     tv = tv.pivot(index=["nu", "s"], columns="rho", values="mean")
     grows = (tv[7] - tv[3]).to_numpy()
     yield criterion("scmc-FA13", "distance at rho 7 less at 3", grows, at_least=0)
+    gap = pick(own, "gap", method="SCMC (estimated w)", rho=3).set_index("s")["mean"]
+    told = "coverage lost at s = 0.1 less that at 0.2, rho = 3"
+    yield criterion("scmc-FA13", told, gap[0.2] - gap[0.1], at_least=0)
     more = (tv.loc[(13, 0.1)] - tv.loc[(1, 0.1)]).to_numpy()
     yield criterion("scmc-FA13", "distance at nu 13 less at 1", more, at_least=0)
 
