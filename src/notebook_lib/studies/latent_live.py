@@ -120,7 +120,9 @@ def family_z(n_checks: int, level: float = 0.01) -> float:
     return round(float(norm.isf(level / (2 * n_checks))), 2)
 
 
-def coverage_criterion(rows: pd.DataFrame, n_cal: int, n_test: int) -> dict:
+def coverage_criterion(
+    rows: pd.DataFrame, n_cal: int, n_test: int, level: float = 0.01
+) -> dict:
     """What :func:`notebook_lib.claims.check` needs to hold coverage to its bounds.
 
     Parameters
@@ -129,13 +131,15 @@ def coverage_criterion(rows: pd.DataFrame, n_cal: int, n_test: int) -> dict:
         Rows of the metric "coverage", as :func:`select` returns them.
     n_cal, n_test : int
         Sizes of the splits.
+    level : float
+        Family-wise error of the check.
 
     Returns
     -------
     dict
         ``observed``; ``expected`` and ``tol``, which span ``1 - alpha`` to
         ``1 - alpha + 1 / (n_cal + 1)``; ``mc_error`` known beforehand; and ``z``
-        for a family-wise error of 1 %.
+        for the family-wise error.
     """
     half = 0.5 / (n_cal + 1)
     error = coverage_error(n_cal, n_test, 1, rows["alpha"])
@@ -144,7 +148,7 @@ def coverage_criterion(rows: pd.DataFrame, n_cal: int, n_test: int) -> dict:
         "expected": 1 - rows["alpha"].to_numpy() + half,
         "tol": half,
         "mc_error": error / np.sqrt(rows["n"].to_numpy()),
-        "z": family_z(2 * len(rows)),
+        "z": family_z(2 * len(rows), level),
     }
 
 
