@@ -83,6 +83,7 @@ rng, check = np.random.default_rng(seed), claims.check
 full = n_quick >= 12  # statistical criteria hold at the default size
 
 
+# %% tags=["hide-input"]
 def check_all(title, quick=(), paper=()):
     """The same criteria on live runs and on the stored study, under one line."""
     with claims.fold(title):
