@@ -20,13 +20,15 @@ TROUBLE = ["100", "110", "101", "011"]
 SHOWN = ["CQR", "CP-MDA-Exact", "CP-MDA-Nested"]
 
 
-def first_stored(name: str):
-    """A stored study with networks if there is one, else with linear models.
+def first_stored(name: str, least: int = 5):
+    """A stored study with networks if it is long enough, else with linear models.
 
     Parameters
     ----------
     name : str
         ``"mda_masks"`` and so on, without the base model.
+    least : int
+        Replicates that networks need: errors by mask from two or three say nothing.
 
     Returns
     -------
@@ -39,11 +41,13 @@ def first_stored(name: str):
     """
     for base in ("network", "linear"):
         frame, manifest = stored_if_any(f"{name}_{base}")
-        if frame is not None:
+        if frame is not None and (
+            base == "linear" or manifest["n_replicates"] >= least
+        ):
             break
     else:
-        raise FileNotFoundError(f"neither {name}_network nor {name}_linear is stored")
-    model = "network" if base == "network" else "linear model, no network stored"
+        raise FileNotFoundError(f"no stored study {name} with {least} replicates")
+    model = "network" if base == "network" else "linear model, networks too few"
     return frame, base, f"{model}, {manifest['n_replicates']} stored replicates"
 
 
