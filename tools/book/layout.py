@@ -7,7 +7,7 @@ import pathlib
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 #: The pages that are made of what the executed chapters record.
-LEDGER = ("ledger", "errata", "additions", "what_ran")
+LEDGER = ("ledger", "errata", "additions", "what_ran", "speed")
 
 
 class BookError(Exception):
