@@ -165,22 +165,24 @@ def shown(table: pd.DataFrame, name: str, metric: str, methods=METHODS) -> pd.Da
     return pd.DataFrame(columns)
 
 
-def as_text(table: pd.DataFrame, name: str, metric: str) -> str:
+def as_text(table, name, metric, blocks=(METHODS[:3], METHODS[3:])) -> str:
     """One published table with ours as plain text, a line a row, a block a method.
 
     Parameters
     ----------
     table, name, metric
         As in :func:`shown`.
+    blocks : sequence of sequence of str
+        Methods side by side, a block each.
     """
-    blocks = []
-    for methods in (METHODS[:3], METHODS[3:]):
+    parts = []
+    for methods in blocks:
         wide = shown(table, name, metric, methods)
         wide.index = [" ".join(row) for row in wide.index]
         wide.columns = [f"{method} {which}" for method, which in wide.columns]
         wide.columns = [c.replace("CQR-MDA-", "") for c in wide.columns]
-        blocks.append(wide.rename_axis(columns=name).to_string())
-    return "\n".join(blocks)
+        parts.append(wide.rename_axis(columns=name).to_string())
+    return "\n".join(parts)
 
 
 def agreement(table: pd.DataFrame) -> pd.DataFrame:
