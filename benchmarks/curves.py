@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.linear_model import LinearRegression
 
 from benchmarks.exponents import fit_exponent
-from benchmarks.timing import peak_memory, seconds
+from benchmarks.timing import calls_for, peak_memory, seconds
 from notebook_lib.covariates import (
     BETA,
     LCP,
@@ -327,7 +327,8 @@ def measure(curve, say=print, *, rounds=ROUNDS):
     """
     calls = [curve.make(n) for n in curve.sizes]
     seconds(calls[0])
-    times = np.array([[seconds(call) for call in calls] for _ in range(rounds)])
+    counts = [calls_for(call) for call in calls]
+    times = np.array([list(map(seconds, calls, counts)) for _ in range(rounds)])
     points = [
         {
             "id": curve.id,

@@ -14,7 +14,7 @@ import numpy as np
 
 _FILL = 0.005  # seconds
 
-__all__ = ["Turns", "peak_memory", "seconds", "turns"]
+__all__ = ["Turns", "calls_for", "peak_memory", "seconds", "turns"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,11 +37,11 @@ class Turns:
     difference: float
 
 
-def seconds(function):
-    """CPU seconds of one call, warnings aside."""
+def seconds(function, calls=1):
+    """CPU seconds of one call, the mean over `calls`, warnings aside."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _timed(function)
+        return _timed(function, calls)
 
 
 def _timed(function, calls=1):
@@ -51,9 +51,9 @@ def _timed(function, calls=1):
     return (process_time() - start) / calls
 
 
-def _calls(function):
+def calls_for(function):
     """How many calls fill a few milliseconds: a short one alone is told by chance."""
-    return max(1, min(1000, round(_FILL / max(_timed(function), 1e-6))))
+    return max(1, min(1000, round(_FILL / max(seconds(function), 1e-6))))
 
 
 def turns(ours, other, *, repeats=20, rtol=1e-9, atol=0.0, part=1.0):
@@ -81,7 +81,7 @@ def turns(ours, other, *, repeats=20, rtol=1e-9, atol=0.0, part=1.0):
         mine, theirs = _flat(ours()), _flat(other())
         mine = mine[: len(theirs)] if part < 1 else mine
         np.testing.assert_allclose(mine, theirs, rtol=rtol, atol=atol)
-        calls = {ours: _calls(ours), other: _calls(other)}
+        calls = {ours: calls_for(ours), other: calls_for(other)}
         for turn in range(repeats):
             for function in (ours, other) if turn % 2 else (other, ours):
                 times[function].append(_timed(function, calls[function]))

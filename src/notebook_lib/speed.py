@@ -25,8 +25,9 @@ _STYLES = {
     "pro-CP2, one cell": "pro-CP2",
     "pro-CP, cells of ten": "pro-CP, quick partition",
     "pro-CP2, cells of ten": "pro-CP2 (two representatives)",
+    "nexCP": "nexCP (mask weights)",  # apart from CP-MDA-Nested*
     "SCMC, set-up": "SCMC",
-    "SCMC, regions": "SCMC (estimated w)",
+    "SCMC, regions": "SCMC (w* = 1)",
     "ALS, 5 sweeps": "SCMC (w = 1)",
     "EM, 20 steps": "EM-soft (blueprint)",
 }
