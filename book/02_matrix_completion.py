@@ -781,3 +781,5 @@ anchor[anchor["method"] == "SCMC"].pivot(
 # - You choose the test weights: they say for whom the promise holds.
 # - Report the effective sample size and the share of infinite regions. Products of $K$ odds degenerate fast.
 # - How many replicates the stored studies have reached, of those planned: {glue:text}`reached`. The ledger lists every claim with its verdict.
+#
+# Not sure that this is your gap? {doc}`06_choosing_a_method` asks three questions and runs the methods side by side.

@@ -300,11 +300,11 @@ plt.show()
 # %%
 tables.agreement(printed).round(3)
 
-# %% tags=["hide-cell"] mystnb={"code_prompt_show": "All published cells of Tables 1 to 4 beside ours: lengths", "code_prompt_hide": "Hide the lengths"}
+# %% mystnb={"code_prompt_hide": "Hide the lengths", "code_prompt_show": "All published cells of Tables 1 to 4 beside ours: lengths"} tags=["hide-cell"]
 for number in tables.PUBLISHED_REPLICATES:
     print(tables.as_text(printed, number, "length"), "\n")
 
-# %% tags=["hide-cell"] mystnb={"code_prompt_show": "All published cells of Tables 1 to 4 beside ours: coverage", "code_prompt_hide": "Hide the coverage"}
+# %% mystnb={"code_prompt_hide": "Hide the coverage", "code_prompt_show": "All published cells of Tables 1 to 4 beside ours: coverage"} tags=["hide-cell"]
 for number in tables.PUBLISHED_REPLICATES:
     print(tables.as_text(printed, number, "coverage", [("CQR-MDA-Exact", "CP", "nexCP", "LCP")]), "\n")
 
@@ -547,3 +547,4 @@ glue("stored_tables", ", ".join(told), display=False)
 # * Simulations with constant errors cannot show any of this.
 #
 # Next door: {doc}`04_mda_nested` uses *all* calibration rows by hiding entries of the test row too.
+# Not sure that this is your gap? {doc}`06_choosing_a_method` asks three questions and runs the methods side by side.

@@ -721,3 +721,4 @@ glue("paper_minutes", round(sum(m["wall_seconds"] for m in manifests.values()) /
 # * Exact is right and restless, Nested steady and long; sub-sampling by masks moves between them at no cost in validity beyond the factor 2.
 #
 # Next door: {doc}`03_mask_conditional` weights the same over-masked rows; {doc}`05_missing_outcomes` has gaps in the outcome instead.
+# Not sure that this is your gap? {doc}`06_choosing_a_method` asks three questions and runs the methods side by side.

@@ -159,6 +159,13 @@ def test_sync_writes_the_pair_once(toy):
     assert script.read_text().startswith("# ---\n# jupyter:")
 
 
+def test_sync_puts_metadata_in_the_order_of_the_notebook(toy):
+    script = toy.book / "01_toy.py"
+    edit(script, "# %%\nn * 2", '# %% tags=["b"] mystnb={"z": 1, "a": 2}\nn * 2')
+    assert pairs.sync(script)
+    assert pairs.pair_problems(toy.book / "01_toy.ipynb") == []
+
+
 def test_sync_keeps_outputs_of_unchanged_cells(run_toy):
     script, path = run_toy.book / "01_toy.py", run_toy.book / "01_toy.ipynb"
     edit(script, "n * 2", "n * 5")

