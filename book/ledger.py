@@ -29,7 +29,7 @@
 # The verdicts are read out of the executed notebooks that you are reading, so a verdict without a run cannot appear.
 # {glue:text}`n_reproduced` claims are reproduced, {glue:text}`n_differs` differ, and {glue:text}`n_open` are not attempted at either scale.
 #
-# Three pages stand beside this one: the {doc}`errata` of the documents, {doc}`what we add <additions>` to them, and {doc}`what ran when <what_ran>`.
+# Three pages stand beside this one: the {doc}`errata <errata>` of the documents, {doc}`what we add <additions>` to them, and {doc}`what ran when <what_ran>`.
 
 # %%
 import os
@@ -83,7 +83,7 @@ HTML(page.summary_html(claims.by_scale(ledger).T, "at each scale", bar=False))
 # %% tags=["remove-input"]
 different = ledger[ledger["verdict"] == claims.DIFFERS]
 if len(different):
-    display(HTML(page.ledger_html(different)))
+    display(HTML(page.ledger_html(different, "differs")))
 else:
     print("no claim differs so far")
 

@@ -79,13 +79,13 @@ glue("peer_difference", f"{peers['difference'].max():.1g}", display=False)
 # *Times faster* is the time of the other over ours, *times the time* is ours over the other's.
 # The largest difference between two outputs is {glue:text}`difference`.
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input", "wrap"]
 speed.ratio_table(ratios.query("kind == 'naive'"))
 
 # %% [markdown]
 # Some goals are times:
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input", "wrap"]
 speed.ratio_table(ratios.query("kind == 'absolute' and unit == 's'"))
 
 # %% [markdown]
@@ -97,7 +97,7 @@ speed.ratio_table(ratios.query("kind == 'absolute' and unit == 's'"))
 # None of them treats missing covariates by mask, simultaneous sets or groups of matrix entries, so the other chapters have no peer here.
 # For completion of a matrix the peer is cmfrec, which does not solve the same equations: its error on the unseen cells is compared as well.
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input", "wrap"]
 speed.ratio_table(ratios[ratios["kind"] == "peer"])
 
 # %% [markdown]
@@ -105,7 +105,7 @@ speed.ratio_table(ratios[ratios["kind"] == "peer"])
 #
 # Each method at ten covariates, with 1000 calibration and 10 000 test rows, both verbs together.
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input", "wrap"]
 speed.ratio_table(ratios.query("group == 'memory'"))
 
 # %% [markdown]
@@ -116,7 +116,7 @@ speed.ratio_table(ratios.query("group == 'memory'"))
 # A cost of $n \log n$ has a slope of $1 + 1/\log n$ there: about 1.09.
 # Methods with a fixed cost, such as a sort of the masks, come to their slope only at large sizes.
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input", "wrap"]
 speed.exponent_table(stored.exponents)
 
 # %% mystnb={"figure": {"caption": "Complete data, a hidden class, and a matrix. Time (left) and memory (right) grow in proportion to the size, which is the number of rows, of calibration groups (SCMC, regions) or of cells (ALS; SCMC, set-up). The regions of SCMC have a fixed part: the matrix of a million cells.", "name": "fig-speed-core"}, "image": {"alt": "Time and peak memory against size on log scales for split conformal prediction, CQR, EM, ALS and SCMC."}} tags=["remove-input"]

@@ -65,13 +65,16 @@ def style() -> str:
     return STYLE
 
 
-def ledger_html(table: pd.DataFrame) -> str:
+def ledger_html(table: pd.DataFrame, prefix: str = "ledger") -> str:
     """Lay out ledger rows as one table.
 
     Parameters
     ----------
     table : DataFrame
         Rows of :func:`notebook_lib.claims.ledger`.
+    prefix : str
+        What the ids of the rows begin with; a claim that a page lists twice needs
+        two.
 
     Returns
     -------
@@ -84,14 +87,14 @@ def ledger_html(table: pd.DataFrame) -> str:
         f'<th scope="col" style="width: {width}%">{name}</th>'
         for name, width in _COLUMNS.items()
     )
-    rows = "".join(_row(row) for row in table.to_dict("records"))
+    rows = "".join(_row(row, prefix) for row in table.to_dict("records"))
     return (
         '<div class="ledger"><table class="ledger verdicts">'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
-def _row(row: dict) -> str:
+def _row(row: dict, prefix: str) -> str:
     records = row["quick"] + row["paper"]
     name = html.escape(row["id"])
     if records:
@@ -103,7 +106,7 @@ def _row(row: dict) -> str:
     )
     span = ' rowspan="2"' if records else ""
     return (
-        f'<tr id="ledger-{html.escape(row["id"])}">'
+        f'<tr id="{prefix}-{html.escape(row["id"])}">'
         f'<th scope="row"{span}>{name}</th>'
         f'<td colspan="3" class="claimed{" above" if records else ""}">'
         f"{html.escape(row['claim'])}"

@@ -246,7 +246,9 @@ def uniform_everywhere(frame: pd.DataFrame) -> Iterator[Check]:
     yield _valid("scmc-T6", "SCMC, 200 x 200, all mu and K", rows)
     alone = by_method(frame, "coverage")["unadjusted"].unstack("K")
     fall = (alone[2] - alone[8]).to_numpy()
-    yield criterion("scmc-F3", "unadjusted, fall from K = 2 to 8", fall, at_least=0.1)
+    yield criterion(
+        "scmc-F3", "unadjusted, every mu, fall from K = 2 to 8", fall, at_least=0.1
+    )
     steps = (alone.diff(2, axis=1).dropna(axis=1)).to_numpy().ravel()
     yield criterion("scmc-F3", "unadjusted, over two steps of K", steps, at_most=0)
     wide = by_method(frame, "width", "median").query("K >= 3")
