@@ -100,6 +100,8 @@ from notebook_lib.metrics import coverage_law
 from notebook_lib.quantiles import conformal_quantile, conformal_rank
 from notebook_lib.scores import AbsoluteScore, NormalizedScore
 from notebook_lib.split import SplitConformalRegressor
+
+# %% tags=["hide-input"]
 from notebook_lib.studies import latent_class as lc
 from notebook_lib.studies import latent_figures
 from notebook_lib.studies import latent_verdicts as verdicts

@@ -84,6 +84,7 @@ from notebook_lib.studies import outcome_verdicts as verdicts
 from notebook_lib.studies.outcome_criteria import first_replicates, merge, pivot
 from notebook_lib.studies.outcome_trial import median_width
 
+# %% tags=["hide-input"]
 figures.setup()
 rng = np.random.default_rng(seed)
 at_defaults = (alpha, epsilon, n_total) == (0.2, 0.1, 500) and min(n_trials / 5, n_slow) >= 20

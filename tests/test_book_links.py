@@ -72,10 +72,13 @@ def test_links_of_the_ledger_lead_to_what_can_be_seen(browser, address, links):
     assert sum(len(targets.get(url, [])) for url in chapters) > 100
     unseen = {}
     for url in sorted(set(targets) & set(chapters)):
-        browser.visit(url)
-        book_reader.load(browser)
-        ids = json.dumps(targets[url])
-        unseen[url] = browser.evaluate(f"bookPage.unseen({ids})")
+        unseen[url] = []
+        # Chromium ignores what comes after 200 jumps on one page within ten seconds.
+        for start in range(0, len(targets[url]), 100):
+            browser.visit(url)
+            book_reader.load(browser)
+            ids = json.dumps(targets[url][start : start + 100])
+            unseen[url] += browser.evaluate(f"bookPage.unseen({ids})")
     assert {url: ids for url, ids in unseen.items() if ids} == {}
 
 

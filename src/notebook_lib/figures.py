@@ -91,7 +91,7 @@ METHODS: dict[str, dict[str, MethodStyle]] = {
     },
     "04_mda_nested": {
         "oracle": _style("black", "o", "-"),
-        "QR": _style("grey", ".", ":"),
+        "QR": _style("yellow", ".", ":"),
         "CP": _style("grey", "X", "--"),
         "CQR": _style("sky", "v", "--"),
         "CP-MDA-Exact": _style("green", "P", "-"),

@@ -88,6 +88,8 @@ class Advice:
 
 
 #: All advice, in the order of the tree.
+#:
+#: :meta hide-value:
 GUIDE: tuple[Advice, ...] = (
     Advice(
         "split-cp",
@@ -231,6 +233,8 @@ class Question:
 
 
 #: From what is missing to a method.
+#:
+#: :meta hide-value:
 TREE = Question(
     "What is missing?",
     (

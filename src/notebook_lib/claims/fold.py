@@ -47,5 +47,5 @@ def _bundle(title, records):
         MIME: {"records": [display.as_dict(record) for record in records]},
         "text/html": f'<details class="claims"><summary>{html.escape(title)}: '
         f"<span>{told}</span></summary>{lines}</details>",
-        "text/plain": "\n".join(display._plain(record) for record in records),
+        "text/plain": f"{title}: {told}",
     }
