@@ -78,6 +78,7 @@ from notebook_lib.studies import matrix_theory as theory
 from notebook_lib.studies import matrix_verdicts as verdicts
 
 figures.setup()
+claims.another_seed(seed != 2024)
 warnings.simplefilter("ignore", matrix.SmallSampleWarning)
 rng, check = np.random.default_rng(seed), claims.check
 full = n_quick >= 12  # statistical criteria hold at the default size

@@ -82,6 +82,7 @@ from notebook_lib.studies import mda_theory as theory
 from notebook_lib.studies import mda_verdicts as verdicts
 
 figures.setup()
+claims.another_seed(seed != 4)
 plt.rcParams["figure.dpi"] = 84  # many figures: the page stays under half a megabyte
 rng = np.random.default_rng(seed)
 usual = alpha == 0.1 and phi == 0.8 and n_reps >= 12 and n_each >= 50 and n_marginal >= 200

@@ -280,3 +280,16 @@ def test_claims_work_without_ipython():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "claim em-A1, quick scale: reproduced; holds\n", done.stderr
+
+
+def test_another_seed_allows_more_errors_and_the_own_seed_does_not():
+    given = {"expected": 0.9, "mc_error": 0.01}
+    claims.another_seed(True)
+    try:
+        claims.check("mdan-T4.2b", 0.95, **given)
+        with pytest.raises(claims.ClaimFailed, match=r"5\.5 MC errors"):
+            claims.check("mdan-T4.2b", 0.96, **given)
+    finally:
+        claims.another_seed(False)
+    with pytest.raises(claims.ClaimFailed, match="3 MC errors"):
+        claims.check("mdan-T4.2b", 0.95, **given)

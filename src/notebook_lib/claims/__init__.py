@@ -10,7 +10,7 @@ Recorded numbers are rounded to 6 significant digits, and those below 1e-9 to
 zero, so that two machines write the same bytes; a failure shows them in full.
 """
 
-from notebook_lib.claims.calls import check, differs, not_attempted
+from notebook_lib.claims.calls import another_seed, check, differs, not_attempted
 from notebook_lib.claims.criteria import ClaimFailed
 from notebook_lib.claims.fold import fold
 from notebook_lib.claims.ledger import (
@@ -53,6 +53,7 @@ __all__ = [
     "VERDICTS",
     "ClaimFailed",
     "Record",
+    "another_seed",
     "by_scale",
     "check",
     "collect",

@@ -23,6 +23,25 @@ from notebook_lib.claims.record import (
     show,
 )
 
+#: Fewest Monte-Carlo errors that a check allows, see :func:`another_seed`.
+_fewest_errors = 0.0
+
+
+def another_seed(other: bool) -> None:
+    """Say that this run draws with another seed than the one the ledger rests on.
+
+    Among hundreds of checks at three Monte-Carlo errors, one fails by chance for
+    about every other seed. Ours does not, and a rerun with another seed must not
+    stop for that: it allows 5.5 errors, or more where the check does.
+
+    Parameters
+    ----------
+    other : bool
+        Whether the seed differs from the chapter's default.
+    """
+    global _fewest_errors  # one notebook, one kernel, one seed
+    _fewest_errors = 5.5 if other else 0.0
+
 
 def check(
     id: str,
@@ -88,7 +107,7 @@ def check(
     if not when:
         why = "the criterion is stated for the chapter's default parameters"
         return emit(Record(id, part, scale, NOT_ATTEMPTED, why=why, note=note))
-    allowed = mc_error
+    allowed, z = mc_error, max(z, _fewest_errors)
     if expected is None and at_least is None and at_most is None:
         expected, allowed = _default_criterion(
             observed, published, mc_error, published_error
