@@ -12,6 +12,7 @@ import pytest
 import report_tables
 
 from notebook_lib import report
+from notebook_lib.report.notebook import _with_starts
 
 nbformat = pytest.importorskip("nbformat", reason="the extra 'report' is not installed")
 pytest.importorskip("nbclient", reason="the extra 'report' is not installed")
@@ -186,3 +187,27 @@ def test_the_rest_works_without_the_extra():
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert done.stdout.strip() == "250", done.stderr
+
+
+def test_a_kernel_that_lost_its_port_is_started_again():
+    tries = []
+
+    def run():
+        tries.append(1)
+        if len(tries) < 3:
+            raise RuntimeError("Kernel didn't respond in 60 seconds")
+        return "done"
+
+    assert _with_starts(run) == "done"
+    tries.clear()
+    with pytest.raises(RuntimeError, match="didn't respond"):
+        _with_starts(run, starts=2)
+
+    def fail():
+        tries.append(1)
+        raise RuntimeError("another reason")
+
+    tries.clear()
+    with pytest.raises(RuntimeError, match="another"):
+        _with_starts(fail)
+    assert len(tries) == 1

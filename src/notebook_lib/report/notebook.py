@@ -146,15 +146,18 @@ def execute_notebook(book, folder):
                 "--IPKernelApp.log_level=40",
             ]
 
-    client = NotebookClient(
-        book,
-        timeout=_TIMEOUT,
-        kernel_manager_class=_ThisPython,
-        record_timing=False,
-        resources={"metadata": {"path": str(folder)}},
-    )
-    try:
+    def run():
+        client = NotebookClient(
+            book,
+            timeout=_TIMEOUT,
+            kernel_manager_class=_ThisPython,
+            record_timing=False,
+            resources={"metadata": {"path": str(folder)}},
+        )
         client.execute(env={**os.environ, "PYTHONWARNINGS": "default"})
+
+    try:
+        _with_starts(run)
     except CellExecutionError as error:
         raise ValueError(error.evalue) from None
     for cell in book.cells:
@@ -301,3 +304,21 @@ model = report.outcome_estimator(table, choice.method, alpha=level, model=MODEL)
 cross_intervals(model, table.X, table.y, random_state=SEED).head(3)"""
 
 _HAND_LABELS = """report.overlap(table).to_frame()"""
+
+
+#: What the client says of a kernel that never came up.
+_NOT_UP = ("Kernel died before", "Kernel didn't respond")
+
+
+def _with_starts(run, starts=4):
+    """Call `run`, again if the kernel did not come up.
+
+    Ports are chosen before the kernel binds them: another program may take one in
+    between.
+    """
+    for left in reversed(range(starts)):
+        try:
+            return run()
+        except RuntimeError as error:
+            if not left or not str(error).startswith(_NOT_UP):
+                raise
