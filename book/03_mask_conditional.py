@@ -15,8 +15,6 @@
 # ---
 
 # %% [markdown]
-#
-# %% [markdown]
 # (ch-mask-conditional)=
 # # Weighting rows that see at least as much
 #
@@ -35,8 +33,8 @@
 # | What is missing | Entries of the covariates, in training, calibration and test rows. Outcomes are complete. |
 # | Assumption | Masks independent of covariates and outcome (MCAR). |
 # | Guarantee | **Mask-conditional**, $1-\alpha$: for equal weights, weights that look at masks only, and LCP. **Not** for the published rank weights of nexCP. |
-# | You need | Split conformal prediction; {doc}`04_mda_nested` for CP-MDA-Exact and CP-MDA-Nested. |
-# | Run time | About a minute at the defaults. The stored studies took {glue:text}`paper_minutes` minutes on one shared core. |
+# | You need | Split conformal prediction {cite:p}`angelopoulos2023gentle` and the weighted quantile of {doc}`notation`. CP-MDA-Exact and CP-MDA-Nested are baselines here and the subject of {doc}`04_mda_nested`. |
+# | Run time | About a minute at the defaults. The stored studies took {glue:text}`paper_minutes` minutes of one busy core. |
 # ```
 
 # %% tags=["parameters"]
@@ -88,9 +86,10 @@ usual = alpha == 0.1 and rho == 0.99 and n_reps >= 20 and n_each >= 100 and n_th
 # ## The setting
 #
 # Rows $(X,M,Y)$; $M_j=1$ says that $X_j$ is **missing**. Masks are written left to right: 010 lacks the second covariate.
-# The *available cases* for a test mask $m$ are the calibration rows with $M\preceq m$: they observe at least what the test row does. *Over-masking* hides the rest, so that all have mask $m$.
+# The *available cases* for a test mask $m$ are the calibration rows with $M\subseteq m$ (the document writes $M\preceq m$): they observe at least what the test row does. *Over-masking* hides the rest, so that all have mask $m$.
+# Over-masked available cases with equal weights are CP-MDA-Exact of {doc}`04_mda_nested`; CP-MDA-Nested keeps all calibration rows and hides entries of the test row too.
 #
-# Missing covariates are imputed by a **draw** from their fitted conditional law and the mask is not a feature; section *Which pipeline* shows that the published tables come out in this way only.
+# Missing covariates are imputed by a **draw** from their fitted conditional law and the mask is not a feature of the model; {ref}`sec-fcp-pipeline` shows that the published tables come out in this way only.
 #
 # For Gaussian covariates with correlation 0.8 and $Y=\beta^\top X+\varepsilon$ two lengths are known for each mask: the oracle's, and that of least squares on drawn covariates in large samples,
 #
@@ -119,14 +118,18 @@ with claims.fold("Checks of the closed forms and of the data"):
 # For i.i.d. rows, whatever the mechanism and the imputer, split conformal prediction after imputation covers with probability at least $1-\alpha$.
 # ```
 #
+# ```{prf:proof}
+# Imputer and model are fitted on training rows, so the score is one fixed function of $(X,M,Y)$, and the scores of calibration and test rows are exchangeable.
+# ```
+#
 # ```{prf:lemma} Fixed weights (Lemma 1)
 # :label: lem-fcp-weights
 #
-# For **fixed** weights $w_i\le w_{n+1}=1$ and $\tilde w=w/\sum w$, the interval with the weighted quantile, the mass $\tilde w_{n+1}$ put at infinity, covers with probability at least $1-\alpha-\sum_i\tilde w_i\,d_{TV}(R,R^i)$, where $R^i$ is the vector of scores with the $i$-th and the test score swapped.
+# For **fixed** weights $w_i\le w_{n+1}=1$ and $\tilde w=w/\sum w$, the interval with the weighted quantile, the mass $\tilde w_{n+1}$ put at infinity, covers with probability at least $1-\alpha-\sum_i\tilde w_i\TV(V,V^i)$, where $V$ is the vector of all scores, the test score last, and $V^i$ the same with the $i$-th and the test score swapped.
 # ```
 #
 # ```{prf:proof}
-# Draw $K$ with $P(K=i)=\tilde w_i$. Non-coverage implies that $K$ lies in the set of indices beyond the weighted quantile of $R^K$, whose total weight is at most $\alpha$.
+# Draw $K$ with $\P(K=i)=\tilde w_i$. A miss implies that $K$ lies in the set of indices beyond the weighted quantile of $V^K$, whose total weight is at most $\alpha$.
 # ```
 #
 # The proof is that of {cite:t}`barber2023beyond`. The check enumerates all orders of seven scores, then lets half of the scores have another scale.
@@ -181,7 +184,7 @@ with claims.fold("Checks of Algorithm 1"):
 # %% [markdown]
 # ## LCP
 #
-# LCP subtracts from each score a kernel-smoothed conditional quantile, learnt from over-masked *training* rows around the row, and conformalises what is left.
+# LCP subtracts from each score $V$ a kernel-smoothed conditional quantile $\hat q(X_{\obs(m)})$, learnt from over-masked *training* rows around the row, and conformalises what is left.
 # With an infinite bandwidth it is the method with equal weights, CP-MDA-Exact with absolute residuals, exactly; so is nexCP with $\rho=1$ (Remark 3.5).
 
 # %%
@@ -211,7 +214,11 @@ with claims.fold("Checks of Algorithm 2, of HEOM and of the bandwidth"):
 # ```{prf:theorem} What can be proved (Theorem 3, restated)
 # :label: thm-fcp-nexcp
 #
-# If $(X_{\obs(m)},Y)\mid M=\tilde m$ has the same law for all $\tilde m\preceq m$, and the weights are fixed or depend on the masks only, with $w_i\le1$, the weighted interval on over-masked available cases covers with probability at least $1-\alpha$ given $M=m$.
+# If $(X_{\obs(m)},Y)\mid M=m'$ has the same law for all $m'\subseteq m$, and the weights are fixed or depend on the masks only, with $w_i\le1$, the weighted interval on over-masked available cases covers with probability at least $1-\alpha$ given $M=m$.
+# ```
+#
+# ```{prf:proof}
+# Condition on all masks. The weights are then fixed, and the over-masked available cases and the test row are i.i.d., so a swap of two scores leaves their law alone: {prf:ref}`lem-fcp-weights` with every distance 0.
 # ```
 #
 # The rank weights do no harm where scores do not depend on the observed covariates, as in the homoscedastic simulations of the tables.
@@ -232,7 +239,7 @@ with claims.fold("Checks of the rank weights, the mask weights and the direction
     verdicts.rank_weights(star, ball, rare, more, rng, ok=usual)
 
 # %% [markdown]
-# The damage is confined to masks that are rare in calibration: with many rows of the test mask their weights of 1 take over. But those rare masks are the ones that the method was made for. The cure costs nothing: $\rho$ to the number of features by which the masks differ (`weights="mask"`), or equal weights.
+# The damage is confined to masks that are rare in calibration: with many rows of the test mask their weights of 1 take over. But those rare masks are the ones that the method was made for. The cure costs nothing: $\rho$ to the number of covariates by which the masks differ (`weights="mask"`), or equal weights.
 #
 # ## LCP: valid, and what it localises
 #
@@ -262,10 +269,10 @@ with claims.fold("Checks of LCP: distances, bandwidth, what can be conditioned o
     verdicts.localisation(toys, local, given_all, ok=usual and n_theory >= 60)
 
 # %% [markdown]
-# ## The tables
+# ## Experiments: the tables
 #
 # 500 training and 250 calibration rows, 20 % missing in each column that may go missing, $\alpha=0.1$.
-# Live with linear models. Stored: {glue:text}`stored_tables`; the document has networks, 50 replicates (100 for Table 4).
+# Linear models run live. Stored are {glue:text}`stored_tables`; the document has networks, 50 replicates (100 for Table 4).
 # The mechanisms' parameters are not published: MAR is logistic on always-observed columns, MNAR a probit self-mask, both with solved rates.
 #
 # {numref}`fig-fcp-table1` is Table 1 with what it should look like: CP has one length for all masks, so it over- and under-covers; the methods on over-masked rows follow the oracle.
@@ -316,9 +323,10 @@ with claims.fold("Table 1 at paper scale"):
     judge.table_1(paper, "paper", note, base, ok=True)
 
 # %% [markdown]
+# (sec-fcp-pipeline)=
 # ### Which pipeline?
 #
-# The document says "MICE" and "network". Two facts decide: with *conditional means* in place of draws nexCP is far too short where the second covariate is missing, and with the *mask as a feature* CQR loses its constant length and much of its failure. Neither looks like the published table; draws without the mask do.
+# The document says "MICE" and "network". Two facts decide between the readings: with *conditional means* in place of draws nexCP is far too short where the second covariate is missing, and with the *mask as a feature* CQR loses its constant length and much of its failure. Neither looks like the published table; draws without the mask do.
 
 # %%
 variants = {"conditional means": {"draw": False}, "draws, mask as feature": {"add_mask": True}}
@@ -377,10 +385,10 @@ with claims.fold("Tables 2 to 4 at paper scale"):
     judge.concrete(concrete, "paper", concrete_note, ok=True)
 
 # %% [markdown]
-# ## Which covariate matters?
+# ### Which covariate matters?
 #
-# The document's question for its real data: read from the lengths by mask how much each missing covariate costs. CP and CQR, with one length for all masks, cannot tell.
-# Its data set could not be had. A **stand-in** with the same counts (90 complete rows, 59 without the second covariate, 221 without the third) shows the published pattern, and a real table with real gaps takes its place: Card's log wages, where IQ and the parents' schooling are missing for many.
+# This is the document's question for its real data: read from the lengths by mask how much each missing covariate costs. CP and CQR, with one length for all masks, cannot tell.
+# Its data set could not be had. A **stand-in** with the same counts (90 complete rows, 59 without the second covariate, 221 without the third) shows the published pattern ({numref}`fig-fcp-boxes`), and a real table with real gaps takes its place: Card's log wages, where IQ and the parents' schooling are missing for many.
 
 # %%
 boxes = live.live(live.replicate_standin, [{}], max(2, n_reps // 2), seed)
@@ -390,7 +398,7 @@ wages = card[card["method"].isin(["CP", "CP-MDA-Exact", "nexCP", "LCP"])].pivot(
 wages.round(3)
 
 # %% [markdown]
-# Masks are in the order education, experience, IQ, father's and mother's schooling. Coverage holds for every method on every mask that is not rare, and lengths hardly differ: once education and experience are known, none of the three tells much about a wage.
+# Masks are in the order education, experience, IQ, father's and mother's schooling. Coverage is near the level for every method on every mask but 00111, where IQ and the schooling of both parents are missing. The gaps are real: nobody knows that they are MCAR, and all repetitions share the few rows of that mask, so that chance may do as well. Lengths hardly differ: once education and experience are known, none of the three tells much about a wage.
 
 # %% mystnb={"figure": {"caption": "Figure 1's layout on the stand-in: coverage (top) and length (bottom) over repetitions of five folds, for all rows and by mask. CP and CQR fail where the second covariate is missing and hide that it matters; the others keep the level and show it by their length.", "name": "fig-fcp-boxes"}, "image": {"alt": "Box plots of coverage and length for six methods in four panels."}} tags=["hide-input"]
 fig, axes = plt.subplots(2, 4, figsize=(10, 5), sharex=True, sharey="row")
@@ -410,8 +418,8 @@ with claims.fold("Checks of the stand-in for Table 5 and Figure 1"):
 # %% [markdown]
 # ## Where it breaks
 #
-# * **MAR.** A column that is always observed drives the gaps of another. The law of $Y$ given what is seen is the same, but that of what is seen is not: with errors that grow along that column, coverage on the mask falls. With constant errors nothing happens, which is all that the document's simulations could see.
-# * **MNAR.** Under self-masking the rows without any covariate are a biased lot: the mask 111, left out of the published tables, is covered far too seldom. Calibrating on rows of the same mask alone holds for any mechanism, where there are nine of them.
+# * **MAR.** A column that is always observed drives the gaps of another. The law of $Y$ given what is seen is the same for all masks, but that of what is seen is not: with errors that grow along that column, coverage on the mask falls. With constant errors nothing happens, which is all that the document's simulations could see.
+# * **MNAR.** Under self-masking the rows without any covariate are a biased lot: the mask 111, left out of the published tables, is covered far too seldom. Calibrating on rows of the same mask alone holds for any mechanism, and is infinite where they are fewer than nine (at $\alpha=0.1$). {doc}`04_mda_nested` proves that it must be ({prf:ref}`thm-mda-hard`).
 
 # %%
 unequal = theory.mar_heteroscedastic(n_theory * 4 // 3, rng)
@@ -437,7 +445,7 @@ with claims.fold("Checks under MAR, under MNAR, and on the same mask"):
     judge.same_mask(same, n_same, ok=usual)
 
 # %% [markdown]
-# ### What the document leaves open: rho, bandwidth, imputer
+# ## What the document leaves open: rho, bandwidth, imputer
 #
 # One training and calibration set, 1000 test rows: {numref}`fig-fcp-knobs` shows how much the free choices move coverage and length.
 # Covariates here do not scale the errors, so $\rho$ and the kernel have little to do; the imputer decides the length.
@@ -455,15 +463,21 @@ plt.show()
 # %% [markdown]
 # ## Where we differ from the document
 #
-# * **Theorem 3** does not hold for rank weights; it does for weights that look at masks (star design, above).
-# * **Direction.** "Ascending order of the distances" together with $\rho^{n+1-i}$ would give the nearest row the *least* weight; the nearest must be heaviest, as the intent and the check say.
-# * **HEOM does not measure the similarity of masks** among available cases; Remark 3.1 says it does.
-# * **LCP's distances** must be over-masked, and its empirical distribution counts $V\le v$ (printed the other way round). Appendix A.6 bounds non-coverage in the place of coverage; the i.i.d. argument above mends it.
-# * **LCP is not shorter because it localises.** At the median bandwidth the kernel is flat; its lengths are those of equal weights to within one percent.
-# * **Nested at level $\alpha/2$ a side** fits the printed numbers; the 2023 code uses $\alpha$ a side. "Overly conservative" is largely that level.
-# * **Conditioning on all of $X$** (equation 11) is impossible for an interval that sees a part.
+# The numbers are those of the {doc}`errata`, which has all entries, each with what still stands; {doc}`additions` lists what this chapter adds.
+#
+# * **Theorem 3** does not hold for rank weights; it does for weights that look at masks ({prf:ref}`thm-fcp-nexcp`, with the star above; 3.E4).
+# * **Direction.** "Ascending order of the distances" together with $\rho^{n+1-i}$ would give the nearest row the *least* weight; the nearest must be heaviest, as the intent and the check say (3.E2).
+# * **HEOM does not measure the similarity of masks** among available cases; Remark 3.1 says it does (3.E5).
+# * **LCP's distances** must be over-masked (3.E6), and its empirical distribution counts $V\le v$, printed the other way round (3.E9). Appendix A.6 bounds the miss in the place of coverage; the proof of {prf:ref}`thm-fcp-lcp` mends it (3.E11).
+# * **LCP is not shorter because it localises.** At the median bandwidth the kernel is flat; its lengths are those of equal weights to within one per cent (3.E8).
+# * **Nested at level $\alpha/2$ a side** fits the printed numbers; the 2023 code uses $\alpha$ a side. "Overly conservative" is largely that level (3.E16).
+# * **Conditioning on all of $X$** (equation 11) is impossible for an interval that sees a part (3.E13).
 #
 # ## Copy this
+#
+# A table with gaps in; for each mask out, the coverage of three methods on rows held out of many splits.
+# `usable` counts the calibration rows that see at least as much as the mask.
+# The verdict is `undercovers` where coverage is more than three errors below the level, so read it with `mc_error`: on a mask with few rows, *ok* means *not refuted*.
 
 # %% tags=["copy-me"]
 import numpy as np
@@ -492,13 +506,14 @@ report.loc[report["n_rows"] >= 10, ["method", "mask", "usable", "coverage", "mc_
 # %% [markdown]
 # ## Exercises
 #
-# ```{exercise}
+# ```{exercise} A mask that calibration has never seen
 # :label: ex-fcp-rho
 #
 # With $\rho=0.9$ and $\alpha=0.1$, how many calibration rows make nexCP finite on a mask that calibration has never seen?
 # ```
 #
 # ```{solution-start} ex-fcp-rho
+# :label: sol-fcp-rho
 # :class: dropdown
 # ```
 #
@@ -512,13 +527,14 @@ print(np.round(sums, 4), "and 9 is needed")
 # ```{solution-end}
 # ```
 #
-# ```{exercise}
+# ```{exercise} How many rows are available?
 # :label: ex-fcp-size
 #
 # How many of 250 calibration rows are available for a complete test row with eight covariates, each missing with probability 0.2, and what does CP-MDA-Exact cover there on average?
 # ```
 #
 # ```{solution-start} ex-fcp-size
+# :label: sol-fcp-size
 # :class: dropdown
 # ```
 #
@@ -546,6 +562,8 @@ glue("stored_tables", ", ".join(told), display=False)
 # * Weights that depend on the covariates are not fixed weights. Nearest rows with small errors make an interval that is too short exactly where rows are rare.
 # * LCP is valid if it sees over-masked rows, and at the published bandwidth it is the method with equal weights.
 # * Simulations with constant errors cannot show any of this.
+#
+# **In the library:** {py:class}`~notebook_lib.covariates.NexCP`, {py:class}`~notebook_lib.covariates.LCP`, {py:func}`~notebook_lib.covariates.heom`, {py:func}`~notebook_lib.covariates.mask_report`, {py:class}`~notebook_lib.covariates.GaussianImputer`.
 #
 # Next door: {doc}`04_mda_nested` uses *all* calibration rows by hiding entries of the test row too.
 # Not sure that this is your gap? {doc}`06_choosing_a_method` asks three questions and runs the methods side by side.
