@@ -18,7 +18,7 @@
 # (ch-mda-nested)=
 # # An interval for every pattern of gaps
 #
-# Rows come with different features missing: can each pattern of gaps get its own honest interval, when most patterns are too rare to calibrate on?
+# Rows come with different covariates missing: can each pattern of gaps get its own honest interval, when most patterns are too rare to calibrate on?
 #
 # In general no, and this chapter makes that precise.
 # If the gaps have nothing to do with the data, yes: hide in a calibration row what the test row hides, hide in the test row what the calibration row hides, and compare the two *there*.
@@ -33,7 +33,7 @@
 # | Assumption | For the guarantee on each mask: masks independent of covariates and outcome (MCAR, and $Y\indep M\mid X$). For the marginal one: exchangeable rows. |
 # | Guarantee | **Mask-conditional.** CP-MDA-Exact: $1-\alpha$. CP-MDA-Nested\*: $1-2\alpha$, and no better in general. |
 # | You need | Split conformal prediction and conformalized quantile regression {cite:p}`romano2019cqr`. |
-# | Run time | Under a minute at the defaults. The stored studies took {glue:text}`paper_minutes` minutes on one shared core. |
+# | Run time | Under a minute at the defaults. The stored studies took {glue:text}`paper_minutes` minutes of one busy core. |
 # ```
 
 # %% tags=["parameters"]
@@ -92,14 +92,14 @@ usual = alpha == 0.1 and phi == 0.8 and n_reps >= 12 and n_each >= 50 and n_marg
 # ## The setting
 #
 # A row is $(X,M,Y)$ with $X\in\R^d$, a mask $M\in\{0,1\}^d$ where $M_j=1$ says that $X_j$ is **missing**, and an outcome that is never missing.
-# Write $\obs(m)$ and $\mis(m)$ for the features that a mask shows and hides (the document's Table 1 swaps their two sizes).
+# Write $\obs(m)$ and $\mis(m)$ for the covariates that a mask shows and hides (the document's Table 1 swaps their two sizes).
 # Mask $m$ is *included* in $m'$, $m\subseteq m'$, if $m'$ hides at least what $m$ hides, and $\max(m,m')$ hides what either hides.
 #
 # Three classes of mechanism matter: MCAR, $M\indep X$; MAR, where $M$ depends on the observed part only; MNAR, everything else.
 # *Mask-conditional validity* (MCV) asks $\P(Y\in\hat C(X,m)\mid M=m)\ge1-\alpha$ for every mask of positive probability.
 #
 # An imputer and a predictor are learnt on training rows and then left alone.
-# To score a row *under a larger mask* is to hide the entries first, then impute, append the mask as $d$ more features, and predict.
+# To score a row *under a larger mask* is to hide the entries first, then impute, append the mask as $d$ more features of the model, and predict.
 # The simulations use ten Gaussian covariates with common correlation $\varphi$ and a linear outcome with unit noise, for which the best interval is known: given what is observed the outcome is normal with variance
 #
 # $$
@@ -112,7 +112,7 @@ for corr in (0.0, 0.8):
     truth = covariates.GaussianLinear(covariates.BETA, 1.0, covariates.equicorrelated(10, corr))
     best = pd.Series(truth.oracle_length(masks, 0.1))
     lengths[f"correlation {corr}"] = best.groupby(masks.sum(axis=1)).mean()
-pd.DataFrame(lengths).rename_axis("missing features").T.round(2)
+pd.DataFrame(lengths).rename_axis("missing covariates").T.round(2)
 
 # %% tags=["hide-input"]
 with claims.fold("Checks of the model, its oracle and its data"):
@@ -203,7 +203,7 @@ with claims.fold("Checks of Model 3.3 and of monotony in the mask"):
 # Theorem 3.5 makes it sharp for Gaussian covariates and a linear outcome under MCAR: the conditional variance grows with the mask, almost surely, since the difference of the padded conditional covariances is positive semi-definite.
 # Theorem 3.6 says that any MCV method can be made monotone on average without lengthening: go down from the full mask and borrow the best interval of a larger mask. (As worded it compares with the original intervals, and then fails on lengths 3, 3, 3, 1; comparing with those already shortened mends it.)
 #
-# Proposition 3.8 tells why the mask belongs among the features.
+# Proposition 3.8 tells why the mask belongs among the features of the model.
 # Least squares on conditional-mean imputation predicts the mean as well as Bayes, mask or no mask.
 # But linear *quantile* models on imputed rows, without the mask, give the same expected length on every mask.
 
@@ -220,14 +220,14 @@ with claims.fold("Checks of Proposition 3.8"):
 #
 # **CP-MDA-Nested\*** (Algorithm 1; "star", since the 2023 algorithm has the same name without it).
 # Choose calibration rows $\widetilde{\rm Cal}$ by looking at masks only, $N$ of them.
-# For each, let $\widetilde M_k=\max(M_k,m)$; let $S_k$ be its score and $t_k(y)$ the test row's, *both under* $\widetilde M_k$.
+# For each, let $\widetilde M_k=\max(M_k,m)$; let $V_k$ be its score (the document's $S$) and $t_k(y)$ the test row's, *both under* $\widetilde M_k$.
 # Keep the outcomes that beat enough rows:
 #
 # $$
-# \hat C^\star(x,m)=\Bigl\{y:\ \#\{k:S_k<t_k(y)\}<(1-\alpha)(1+N)\Bigr\}.
+# \hat C^\star(x,m)=\Bigl\{y:\ \#\{k:V_k<t_k(y)\}<(1-\alpha)(1+N)\Bigr\}.
 # $$
 #
-# With quantile predictions $\ell_k\le h_k$ of the test row under $\widetilde M_k$, row $k$ is not lost to exactly when $y\in[\ell_k-S_k,\,h_k+S_k]$.
+# With quantile predictions $\ell_k\le h_k$ of the test row under $\widetilde M_k$, row $k$ is not lost to exactly when $y\in[\ell_k-V_k,\,h_k+V_k]$.
 # So the set is *the points that lie in at least* $r=\floor{\alpha(N+1)}$ *of $N$ intervals*: no grid of candidate outcomes, one sweep over the sorted ends.
 # It need not be an interval, as {numref}`fig-mda-byhand` shows.
 
@@ -293,7 +293,7 @@ with claims.fold("Checks of Algorithm 1, its ranks and its edges"):
 # | ii | all | `"all"` |
 # | iii | mask included in a chosen larger mask | `Supermask` |
 # | iv | the same with a random larger mask | `RandomSupermask` |
-# | at most $h$ | lacking at most $h$ features that the test row shows | `h` |
+# | at most $h$ | lacking at most $h$ covariates that the test row shows | `h` |
 # | adaptive (ours) | the least $h$ that keeps enough rows for a finite set | `"adaptive"` |
 #
 # {numref}`fig-mda-keep` draws three of them from the implementation's own masks.
@@ -311,7 +311,7 @@ plt.show()
 #
 # `CPMDANestedStar` has the three verbs. Under it, test rows are grouped by mask, and **each distinct (row, mask) pair is imputed and predicted once**, however many rows need it.
 # The table counts predictions for 250 calibration rows and 2000 test rows in ten dimensions.
-# (With many features all augmented masks differ, and nothing is saved on the test rows.)
+# (With many covariates all augmented masks differ, and nothing is saved on the test rows.)
 
 # %%
 truth = covariates.GaussianLinear(covariates.BETA[:4], 1.0, covariates.equicorrelated(4, phi))
@@ -354,11 +354,11 @@ with claims.fold("Checks of the library, the rules and the counts"):
 # If rows are i.i.d., $M\indep X$ and $Y\indep M\mid X$, then for any rule that looks at masks only, $\P(Y\in\hat C^\star(X,m)\mid M=m)\ge1-2\alpha$ for every mask. For CP-MDA-Exact the level is $1-\alpha$, and given $N$ its coverage is $\lceil(1-\alpha)(N+1)\rceil/(N+1)$ for distinct scores.
 # ```
 #
-# The first is the lemma applied to the exchangeable matrix of comparisons $S^{(i),j}>S^{(j),i}$; the second is the first, given the test mask, with the other masks as outside randomness of a leave-one-out predictor (Appendix C).
+# The first is {prf:ref}`lem-mda-lose` applied to the exchangeable matrix of comparisons $V^{(i),j}>V^{(j),i}$; the second is the first, given the test mask, with the other masks as outside randomness of a leave-one-out predictor (Appendix C).
 #
 # Neither half can be dropped.
 # On a chain of nested masks where outcomes grow with the mask, CP-MDA-Exact loses even marginal coverage.
-# And there are MCAR data, with masks that show one feature in each of ten blocks, on which Nested\* really sinks towards $1-2\alpha$.
+# And there are MCAR data, with masks that show one covariate in each of ten blocks, on which Nested\* really sinks towards $1-2\alpha$.
 
 # %%
 exact, everything = theory.chain_law(500, 20_000, rng)
@@ -380,7 +380,7 @@ stored["mask"] = stored["mask"].astype(str).str.zfill(4)
 by_rule = now.groupby(["rule", "mask"])["coverage"].mean().unstack("rule")
 by_rule.agg(["min", "max"]).round(3)
 
-# %% mystnb={"figure": {"caption": "Coverage by mask with the true predictor (60 calibration rows, four features, 30 % missing), stored study with 95 % Monte-Carlo intervals, masks ordered by size. Crosses: the exact law of CP-MDA-Exact. Nothing falls below the nominal level, though $1-2\\alpha$ is all that is promised for rules that keep more rows.", "name": "fig-mda-oracle"}, "image": {"alt": "Coverage of four rules on sixteen masks with error bars."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Coverage by mask with the true predictor (60 calibration rows, four covariates, 30 % missing), stored study with 95 % Monte-Carlo intervals, masks ordered by size. Crosses: the exact law of CP-MDA-Exact. Nothing falls below the nominal level, though $1-2\\alpha$ is all that is promised for rules that keep more rows.", "name": "fig-mda-oracle"}, "image": {"alt": "Coverage of four rules on sixteen masks with error bars."}} tags=["hide-input"]
 law = [theory.exact_coverage_law(60, 0.3, 4 - mask.count("1"), 0.1) for mask in stored["mask"].unique()]
 names = {"exact": "CP-MDA-Exact", "h=1": "CP-MDA-Nested* (<=2)", "adaptive": "CP-MDA-Nested* (adaptive)", "all": "CP-MDA-Nested*"}
 table = stored[stored["metric"] == "coverage"].assign(method=lambda f: f["rule"].map(names), at=lambda f: f.groupby("rule").cumcount())
@@ -419,7 +419,7 @@ runs["network"], manifest_network = studies.load("mda_sizes_network")
 tables = {name: live.by_group(run[run["method"] != "oracle"], ["p", "size", "method"]) for name, run in runs.items()}
 oracle = runs["linear"][runs["linear"]["method"] == "oracle"]
 
-# %% mystnb={"figure": {"caption": "Figure 3: coverage (top) and median length (bottom) by the number of missing features; 20 % missing, linear model (left) and network (middle), and 40 % missing, network (right); stored studies. Impute-then-CQR (sky) is right on average and wrong by size. CP-MDA-Exact sits on the line and is infinite, so not drawn below, for few gaps at 40 %. Sub-sampling (vermillion) shortens Nested where few features are missing.", "name": "fig-mda-sizes"}, "image": {"alt": "Six panels of coverage and length against the number of missing features for four methods."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Figure 3: coverage (top) and median length (bottom) by the number of missing covariates; 20 % missing, linear model (left) and network (middle), and 40 % missing, network (right); stored studies. Impute-then-CQR (sky) is right on average and wrong by size. CP-MDA-Exact sits on the line and is infinite, so not drawn below, for few gaps at 40 %. Sub-sampling (vermillion) shortens Nested where few covariates are missing.", "name": "fig-mda-sizes"}, "image": {"alt": "Six panels of coverage and length against the number of missing covariates for four methods."}} tags=["hide-input"]
 fig, axes = plt.subplots(2, 3, figsize=(9.6, 5.2), sharex=True, sharey="row")
 for column, (name, p) in enumerate([("linear", 0.2), ("network", 0.2), ("network", 0.4)]):
     table = tables[name][tables[name]["p"] == p]
@@ -438,7 +438,7 @@ with claims.fold("Figure 3 at paper scale"):
     judge.sizes(runs["network"], "paper", f"network, {manifest_network['n_replicates']} stored replicates", ok=True)
 
 # %% [markdown]
-# The table gives the length saved by keeping at most two more missing features, against Nested on all rows, in percent; the document reports 5.5 (marginal) and nearly 10 (complete rows) at 20 % missing, nearly 9.5 (marginal) at 40 %.
+# The table gives the length saved by keeping at most two more missing covariates, against Nested on all rows, in percent; the document reports 5.5 (marginal) and nearly 10 (complete rows) at 20 % missing, nearly 9.5 (marginal) at 40 %.
 # It may be negative: with fewer rows the rank $\lceil(1-\alpha)(N+1)\rceil/(N+1)$ is larger and noisier. Only "star inside unstarred *on the same rows*" holds row by row.
 #
 # How often CP-MDA-Exact is infinite needs no simulation: it is a binomial probability. "Exact is infinite more than half of the time" is about *replicates whose mean length is infinite*; of the rows, far fewer are.
@@ -447,7 +447,7 @@ with claims.fold("Figure 3 at paper scale"):
 closed = theory.binom.cdf(smallest_calibration_size(0.1) - 1, 250, 0.6 ** (10 - np.arange(6)))
 part = tables["linear"].set_index(["p", "method", "size"]).sort_index().loc[(0.4, "CP-MDA-Exact"), "infinite"]
 simulated = part.loc[[str(q) for q in range(6)]].to_numpy()
-pd.DataFrame({"closed form": closed, "simulated": simulated}).rename_axis("missing features").T.round(4)
+pd.DataFrame({"closed form": closed, "simulated": simulated}).rename_axis("missing covariates").T.round(4)
 
 # %% tags=["hide-input"]
 note = f"linear model, {manifest_linear['n_replicates']} stored replicates"
@@ -457,7 +457,7 @@ with claims.fold("Checks row by row and of the infinite sets"):
 # %% [markdown]
 # ### The worst mask: MCAR, MAR, MNAR (Figures 4 to 7)
 #
-# Each method's lowest and highest mask, out of 1023 under MCAR and 64 otherwise (six features can go missing; the other four drive the MAR model).
+# Each method's lowest and highest mask, out of 1023 under MCAR and 64 otherwise (six covariates can go missing; the other four drive the MAR model).
 # Outside MCAR, masks must not be *imposed* on fresh rows: given the mask, the covariates have another law. Rows are drawn from $X\mid M=m$ by weighting a pool; claim `mdan-ME1` below shows what the short cut would do.
 # The lowest of many noisy averages is biased down: with {glue:text}`min_reps` replicates, right averages with the spread of CP-MDA-Nested would show a lowest mask of about {glue:text}`expected_min`.
 #
@@ -516,7 +516,7 @@ with claims.fold("Checks of the mechanisms and of figure 8's outcome"):
 # %% [markdown]
 # ### When the outcome depends on the mask (Figure 8)
 #
-# Three features; the outcome is $X_1$, plus $X_1$ again if $X_1$ is hidden, plus $3X_2$ if $X_2$ and $X_3$ both are: MCAR, but not $Y\indep M\mid X$.
+# Three covariates; the outcome is $X_1$, plus $X_1$ again if $X_1$ is hidden, plus $3X_2$ if $X_2$ and $X_3$ both are: MCAR, but not $Y\indep M\mid X$.
 # With $\varphi=0.8$ the imputation tells most of what is hidden, and a model that can *learn the mask's effect* keeps every mask covered.
 # That last condition is not in the document's explanation: the additive linear model, on the same data, fails on mask 011.
 
@@ -563,13 +563,13 @@ for ax, (p, size) in zip(axes, ((0.2, "0"), (0.4, "3")), strict=True):
     twin, shown = ax.twinx(), part[part["infinite_replicates"] <= 0.5]
     twin.plot(shown["h"], shown["length"], "s--", color=figures.color("CP-MDA-Nested"))
     twin.set_ylabel("median length (dashed)")
-    ax.set(xlabel="$h$, more missing features allowed", ylabel="coverage", title=f"{p:.0%} missing, {size} gaps")
+    ax.set(xlabel="$h$, more missing covariates allowed", ylabel="coverage", title=f"{p:.0%} missing, {size} gaps")
 plt.show()
 
 # %% [markdown]
 # ### Labels: the species of a penguin
 #
-# The same count decides labels: keep label $c$ if $\#\{k:S_k<t_k(c)\}\le N-r$, with the score $1-\hat p_c$. The document announces classification and shows none.
+# The same count decides labels: keep label $c$ if $\#\{k:V_k<t_k(c)\}\le N-r$, with the score $1-\hat p_c$. The document announces classification and shows none.
 # Palmer penguins {cite:p}`horst2020palmerpenguins`, four measurements and the sex (missing for a few birds), and 30 % of the entries hidden at random besides, so that masks have rows: {glue:text}`n_splits` splits.
 
 # %%
@@ -618,22 +618,26 @@ with claims.fold("Checks of the tables, each backed by the claims above"):
 # %% [markdown]
 # ## Where it breaks
 #
-# * **Masks that depend on outcomes.** On the chain of masks above, CP-MDA-Exact covers {glue:text}`chain_exact` of its rows; only the version that uses all rows keeps its marginal promise.
-# * **A learner that cannot see the mask's effect** (figure 8): no method of this family repairs a predictor on masks whose calibration rows do not show the failure.
+# * **Masks that depend on outcomes.** On the chain of masks above, CP-MDA-Exact covers a share of {glue:text}`chain_exact` of its rows; only the version that uses all rows keeps its marginal promise ({prf:ref}`thm-mda-marginal`).
+# * **A learner that cannot see the mask's effect** ({numref}`fig-mda-outcome`): no method of this family repairs a predictor on masks whose calibration rows do not show the failure.
 # * **Few rows.** CP-MDA-Exact and same-mask calibration need $\lceil1/\alpha\rceil-1$ usable rows and answer with the whole line otherwise, with one warning that names the masks.
 #
 # ## Where we differ from the document
 #
-# * **Hardness constants.** Theorems 2.3, 2.6 and 2.8 as printed rest on Lemma A.3, which is false; the corrected bound is $(1-\rho)^n-\alpha$ (with $2\rho$ in Theorem 2.8). The message stands.
-# * **Index sets.** Algorithm 1 sums over all calibration rows and compares with the size of the chosen ones, Algorithm 3 the other way round; both mean the chosen ones. The text's "$M^{(k)}\not\subseteq M$" for Exact is "$\subseteq$".
-# * **Figure 1** draws the square of its threshold; **Theorem 3.6** compares with the wrong interval; **inter-quantile distances** of Model 3.3 are not ordered near the median. Each is checked above.
-# * **Quantile.** The 2023 code interpolates; the conformal quantile is an order statistic. At 10 calibration rows interpolation guarantees 9/11 in place of 10/11.
-# * **Remark 4.1** needs the *same* calibration rows on both sides, not all of them.
-# * **"MDA improves on CQR"** when the outcome depends on the mask: true of Nested, not of Exact.
+# The numbers are those of the {doc}`errata`, which has all entries, each with what still stands; {doc}`additions` lists what this chapter adds.
+#
+# * **Hardness constants.** Theorems 2.3, 2.6 and 2.8 as printed rest on Lemma A.3, which is false; {prf:ref}`thm-mda-hard` has the corrected bound (with $2\rho$ for Theorem 2.8). The message stands (4.E5).
+# * **Index sets.** Algorithm 1 sums over all calibration rows and compares with the size of the chosen ones, Algorithm 3 the other way round; both mean the chosen ones (4.E1). The text's "$M^{(k)}\not\subseteq M$" for Exact is "$\subseteq$" (4.E2).
+# * **Figure 1** draws the square of its threshold (4.E4; {numref}`fig-mda-model33`); **Theorem 3.6** compares with the wrong interval (4.E6); **inter-quantile distances** of Model 3.3 are not ordered near the median (4.E7).
+# * **Quantile.** The 2023 code interpolates; the conformal quantile is an order statistic. At ten calibration rows and $\alpha=0.1$ interpolation guarantees $9/11$ in place of $10/11$ (4.E12).
+# * **Remark 4.1** needs the *same* calibration rows on both sides, not all of them ({prf:ref}`prop-mda-inside`; 4.E19).
+# * **"MDA improves on CQR"** when the outcome depends on the mask: true of Nested, not of Exact (4.E20).
 #
 # ## Copy this
 #
-# Which mask is in trouble? A table with gaps in, a verdict for each mask out.
+# Which mask is in trouble? The report of {doc}`03_mask_conditional`, with the methods of this chapter around linear quantile regression.
+# `usable` counts the calibration rows that see at least as much as the mask, all that CP-MDA-Exact has.
+# The verdict is `undercovers` where coverage is more than three errors below the level, so read it with `mc_error`: on a mask with few rows, *ok* means *not refuted*.
 
 # %% tags=["copy-me"]
 import numpy as np
@@ -662,13 +666,14 @@ report.loc[report["n_rows"] >= 10, ["method", "mask", "usable", "coverage", "mc_
 # %% [markdown]
 # ## Exercises
 #
-# ```{exercise}
+# ```{exercise} Rows enough for Exact
 # :label: ex-mda-infinite
 #
-# Five features go missing independently with probability 0.5. How many calibration rows do you need so that CP-MDA-Exact is infinite on complete rows at most one time in a hundred ($\alpha=0.1$)? And calibration on the same mask?
+# Five covariates go missing independently with probability 0.5. How many calibration rows do you need so that CP-MDA-Exact is infinite on complete rows at most one time in a hundred ($\alpha=0.1$)? And calibration on the same mask?
 # ```
 #
 # ```{solution-start} ex-mda-infinite
+# :label: sol-mda-infinite
 # :class: dropdown
 # ```
 #
@@ -684,13 +689,14 @@ print(f"{sizes[enough.argmax()]} calibration rows")
 # ```
 
 # %% [markdown]
-# ```{exercise}
+# ```{exercise} Star strictly inside
 # :label: ex-mda-union
 #
 # Find three intervals for which Nested\* with $r=2$ is one interval, strictly shorter than unstarred Nested.
 # ```
 #
 # ```{solution-start} ex-mda-union
+# :label: sol-mda-union
 # :class: dropdown
 # ```
 #
@@ -720,6 +726,8 @@ glue("paper_minutes", round(sum(m["wall_seconds"] for m in manifests.values()) /
 # * If the gaps have nothing to do with the data, rows with *other* masks can be brought under a common mask and compared there.
 # * CP-MDA-Nested\* is a count over intervals: the set of points that enough of them hold. It is exact, may be a union, and lies inside the 2023 interval.
 # * Exact is right and restless, Nested steady and long; sub-sampling by masks moves between them at no cost in validity beyond the factor 2.
+#
+# **In the library:** {py:class}`~notebook_lib.covariates.CPMDANestedStar`, {py:class}`~notebook_lib.covariates.CPMDAExact`, {py:class}`~notebook_lib.covariates.CPMDANested`, {py:class}`~notebook_lib.covariates.SameMask`, {py:func}`~notebook_lib.covariates.covering_union`, {py:func}`~notebook_lib.covariates.mask_report`.
 #
 # Next door: {doc}`03_mask_conditional` weights the same over-masked rows; {doc}`05_missing_outcomes` has gaps in the outcome instead.
 # Not sure that this is your gap? {doc}`06_choosing_a_method` asks three questions and runs the methods side by side.

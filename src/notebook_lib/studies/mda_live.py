@@ -448,7 +448,7 @@ def plot_sizes(ax_coverage, ax_length, table, oracle, level):
     )
     ax_length.set(ylim=(2, 19), ylabel="length")
     ax_length.set_xticks(range(11), ["all", *map(str, range(10))])
-    ax_length.set_xlabel("missing features")
+    ax_length.set_xlabel("missing covariates")
 
 
 def plot_extremes(ax, table, *, level, title):
