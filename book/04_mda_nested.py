@@ -135,7 +135,7 @@ with claims.fold("Checks of the model, its oracle and its data"):
 # Samples without mask $m$, which have probability $(1-\rho)^n$, look the same under both laws. Let $D\to\infty$.
 # ```
 #
-# Two more versions restrict the class of laws: the adversary leaves $(X,M)$ alone, so the bound holds for methods that are MCV only under MAR or only under MCAR (Theorem 2.6); and with $Y\indep M\mid X$ a similar adversary gives $(1-2\rho)^n-\alpha$ (Theorem 2.8).
+# Two more versions restrict the class of laws: the adversary leaves $(X,M)$ alone, so the bound holds for methods that are MCV only under MAR or only under MCAR (Proposition 2.6); and with $Y\indep M\mid X$ and covariates without atoms a similar adversary gives $(1-2\rho)^n-\alpha$ (Proposition 2.8).
 # Only both assumptions together, MCAR *and* $Y\indep M\mid X$, leave room for a method.
 #
 # The document prints $1-\alpha-\sqrt{2(1-(1-\rho^2/2)^{n+1})}$ instead, which would make intervals useless up to $n\approx\rho^{-2}$.
@@ -588,8 +588,8 @@ table.rename(columns={"length": "labels in the set"}).round(3)
 #
 # | | MCAR | MAR | MNAR |
 # |---|---|---|---|
-# | $Y\indep M\mid X$ | valid: Theorem 4.3, figure 4 | open; figure 5 | hardness: Theorem 2.8; figures 6, 7 |
-# | any outcome law | hardness: Theorem 2.6; figure 8 | hardness: Theorem 2.6 | hardness: Theorem 2.3; marginal validity: Theorem 4.2 |
+# | $Y\indep M\mid X$ | valid: Theorem 4.3, figure 4 | open; figure 5 | hardness: Proposition 2.8; figures 6, 7 |
+# | any outcome law | hardness: Proposition 2.6; figure 8 | hardness: Proposition 2.6 | hardness: Theorem 2.3; marginal validity: Theorem 4.2 |
 #
 # | | Gaussian linear | Model 3.3 | MCAR and $Y\indep M\mid X$ |
 # |---|---|---|---|
@@ -626,7 +626,7 @@ with claims.fold("Checks of the tables, each backed by the claims above"):
 #
 # The numbers are those of the {doc}`errata`, which has all entries, each with what still stands; {doc}`additions` lists what this chapter adds.
 #
-# * **Hardness constants.** Theorems 2.3, 2.6 and 2.8 as printed rest on Lemma A.3, which is false; {prf:ref}`thm-mda-hard` has the corrected bound (with $2\rho$ for Theorem 2.8). The message stands (4.E5).
+# * **Hardness constants.** Theorem 2.3 and Propositions 2.6 and 2.8 as printed rest on Lemma A.3, which is false; {prf:ref}`thm-mda-hard` has the corrected bound (with $2\rho$ for Proposition 2.8). The message stands (4.E5).
 # * **Index sets.** Algorithm 1 sums over all calibration rows and compares with the size of the chosen ones, Algorithm 3 the other way round; both mean the chosen ones (4.E1). The text's "$M^{(k)}\not\subseteq M$" for Exact is "$\subseteq$" (4.E2).
 # * **Figure 1** draws the square of its threshold (4.E4; {numref}`fig-mda-model33`); **Theorem 3.6** compares with the wrong interval (4.E6); **inter-quantile distances** of Model 3.3 are not ordered near the median (4.E7).
 # * **Quantile.** The 2023 code interpolates; the conformal quantile is an order statistic. At ten calibration rows and $\alpha=0.1$ interpolation guarantees $9/11$ in place of $10/11$ (4.E12).
