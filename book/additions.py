@@ -32,31 +32,24 @@ import os
 from IPython.display import HTML
 from myst_nb import glue
 
-from notebook_lib import claims
-from notebook_lib.claims import page, registers
+from notebook_lib.claims.registers import Register
 
-folder = os.environ.get("NOTEBOOK_LIB_EXECUTED", ".")
-additions = claims.load_additions()
-counts = claims.register_summary(additions)
+additions = Register("additions", os.environ.get("NOTEBOOK_LIB_EXECUTED", "."))
 
 # %% tags=["remove-cell"]
-kinds = counts["all"].to_dict()
-glue("n_additions", len(additions), display=False)
-glue("n_sharper", kinds["sharper constant"], display=False)
-glue("n_proofs", kinds["new proof"], display=False)
-glue("n_corrected", kinds["corrected statement"], display=False)
-glue("n_counter", kinds["counterexample"], display=False)
-glue("n_tighter", kinds["tighter variant"], display=False)
-glue("n_exact", kinds["exact formula"], display=False)
-glue("n_faster", kinds["faster algorithm"], display=False)
-glue("n_seen", kinds["observation"], display=False)
-
-
-def of_chapter(number):
-    """The additions to one document, laid out."""
-    mine = additions[additions["id"].str.startswith(f"{number}.")]
-    return HTML(registers.additions_html(mine, folder))
-
+glue("n_additions", additions.count(), display=False)
+kinds = {
+    "n_sharper": "sharper constant",
+    "n_proofs": "new proof",
+    "n_corrected": "corrected statement",
+    "n_counter": "counterexample",
+    "n_tighter": "tighter variant",
+    "n_exact": "exact formula",
+    "n_faster": "faster algorithm",
+    "n_seen": "observation",
+}
+for name, kind in kinds.items():
+    glue(name, additions.count(kind), display=False)
 
 # %% [markdown]
 # ## Counts
@@ -64,7 +57,7 @@ def of_chapter(number):
 # By kind, and by the number of the chapter.
 
 # %% tags=["remove-input"]
-HTML(page.style() + registers.STYLE + page.summary_html(counts, "kind", bar=False))
+HTML(additions.counts_html())
 
 # %% [markdown]
 # ## 1. A latent class
@@ -72,31 +65,31 @@ HTML(page.style() + registers.STYLE + page.summary_html(counts, "kind", bar=Fals
 # To the simulation blueprint, in {doc}`chapter 1 <01_latent_class>`.
 
 # %% tags=["remove-input"]
-of_chapter(1)
+HTML(additions.chapter_html(1))
 
 # %% [markdown]
-# ## 2. Missing entries of a matrix
+# ## 2. Matrix completion
 #
 # To {cite:t}`liang2024structured`, in {doc}`chapter 2 <02_matrix_completion>`.
 
 # %% tags=["remove-input"]
-of_chapter(2)
+HTML(additions.chapter_html(2))
 
 # %% [markdown]
-# ## 3. Missing covariates: fair prediction
+# ## 3. Mask-conditional weighting
 #
 # To {cite:t}`kong2025fair`, in {doc}`chapter 3 <03_mask_conditional>`.
 
 # %% tags=["remove-input"]
-of_chapter(3)
+HTML(additions.chapter_html(3))
 
 # %% [markdown]
-# ## 4. Missing covariates: validity for every mask
+# ## 4. CP-MDA-Nested\*
 #
 # To {cite:t}`zaffran2024predictive`, in {doc}`chapter 4 <04_mda_nested>`.
 
 # %% tags=["remove-input"]
-of_chapter(4)
+HTML(additions.chapter_html(4))
 
 # %% [markdown]
 # ## 5. Missing outcomes
@@ -104,7 +97,7 @@ of_chapter(4)
 # To {cite:t}`lee2025conditional`, in {doc}`chapter 5 <05_missing_outcomes>`.
 
 # %% tags=["remove-input"]
-of_chapter(5)
+HTML(additions.chapter_html(5))
 
 # %% [markdown]
 # ## Check yourself
@@ -113,5 +106,6 @@ of_chapter(5)
 # What we find wrong is listed in the {doc}`errata`.
 
 # %%
-problems = [line for line in claims.register_problems(folder) if "additions" in line]
-print("\n".join(problems) or "every addition links to a check that is there")
+print(
+    "\n".join(additions.problems()) or "every addition links to a check that is there"
+)

@@ -32,29 +32,22 @@ import os
 from IPython.display import HTML
 from myst_nb import glue
 
-from notebook_lib import claims
-from notebook_lib.claims import page, registers
+from notebook_lib.claims.registers import Register
 
-folder = os.environ.get("NOTEBOOK_LIB_EXECUTED", ".")
-errata = claims.load_errata()
-counts = claims.register_summary(errata)
+errata = Register("errata", os.environ.get("NOTEBOOK_LIB_EXECUTED", "."))
 
 # %% tags=["remove-cell"]
-kinds = counts["all"].to_dict()
-glue("n_errata", len(errata), display=False)
-glue("n_strong", kinds["statement"] + kinds["proof"], display=False)
-glue("n_formula", kinds["formula"] + kinds["experiment"], display=False)
-glue("n_code", kinds["text and code"], display=False)
-glue("n_reading", kinds["reading"], display=False)
-glue("n_misprint", kinds["misprint"], display=False)
-glue("n_shown", int((errata["shown"] != "").sum()), display=False)
-
-
-def of_chapter(number):
-    """The errata of one document, laid out."""
-    mine = errata[errata["id"].str.startswith(f"{number}.")]
-    return HTML(registers.errata_html(mine, folder))
-
+glue("n_errata", errata.count(), display=False)
+kinds = {
+    "n_strong": ["statement", "proof"],
+    "n_formula": ["formula", "experiment"],
+    "n_code": ["text and code"],
+    "n_reading": ["reading"],
+    "n_misprint": ["misprint"],
+}
+for name, of in kinds.items():
+    glue(name, errata.count(*of), display=False)
+glue("n_shown", int((errata.table["shown"] != "").sum()), display=False)
 
 # %% [markdown]
 # ## Counts
@@ -62,7 +55,7 @@ def of_chapter(number):
 # By kind, and by the number of the chapter.
 
 # %% tags=["remove-input"]
-HTML(page.style() + registers.STYLE + page.summary_html(counts, "kind", bar=False))
+HTML(errata.counts_html())
 
 # %% [markdown]
 # ## 1. A latent class
@@ -70,31 +63,31 @@ HTML(page.style() + registers.STYLE + page.summary_html(counts, "kind", bar=Fals
 # The simulation blueprint, {doc}`chapter 1 <01_latent_class>`.
 
 # %% tags=["remove-input"]
-of_chapter(1)
+HTML(errata.chapter_html(1))
 
 # %% [markdown]
-# ## 2. Missing entries of a matrix
+# ## 2. Matrix completion
 #
 # {cite:t}`liang2024structured`, {doc}`chapter 2 <02_matrix_completion>`.
 
 # %% tags=["remove-input"]
-of_chapter(2)
+HTML(errata.chapter_html(2))
 
 # %% [markdown]
-# ## 3. Missing covariates: fair prediction
+# ## 3. Mask-conditional weighting
 #
 # {cite:t}`kong2025fair`, {doc}`chapter 3 <03_mask_conditional>`.
 
 # %% tags=["remove-input"]
-of_chapter(3)
+HTML(errata.chapter_html(3))
 
 # %% [markdown]
-# ## 4. Missing covariates: validity for every mask
+# ## 4. CP-MDA-Nested\*
 #
 # {cite:t}`zaffran2024predictive`, {doc}`chapter 4 <04_mda_nested>`.
 
 # %% tags=["remove-input"]
-of_chapter(4)
+HTML(errata.chapter_html(4))
 
 # %% [markdown]
 # ## 5. Missing outcomes
@@ -102,7 +95,7 @@ of_chapter(4)
 # {cite:t}`lee2025conditional`, {doc}`chapter 5 <05_missing_outcomes>`.
 
 # %% tags=["remove-input"]
-of_chapter(5)
+HTML(errata.chapter_html(5))
 
 # %% [markdown]
 # ## Check yourself
@@ -111,7 +104,7 @@ of_chapter(5)
 # The list of what we add instead is {doc}`additions`.
 
 # %%
-problems = [line for line in claims.register_problems(folder) if "errata" in line]
 print(
-    "\n".join(problems) or "every erratum has a link that leads somewhere, or a reason"
+    "\n".join(errata.problems())
+    or "every erratum has a link that leads somewhere, or a reason"
 )

@@ -96,7 +96,7 @@ else:
 HTML(page.ledger_html(ledger[ledger["chapter"] == "01_latent_class"]))
 
 # %% [markdown]
-# ## 2. Missing entries of a matrix
+# ## 2. Matrix completion
 #
 # Structured conformal inference for matrix completion, {cite:t}`liang2024structured` (chapter 2).
 
@@ -104,7 +104,7 @@ HTML(page.ledger_html(ledger[ledger["chapter"] == "01_latent_class"]))
 HTML(page.ledger_html(ledger[ledger["chapter"] == "02_matrix_completion"]))
 
 # %% [markdown]
-# ## 3. Missing covariates: fair prediction
+# ## 3. Mask-conditional weighting
 #
 # Fair conformal prediction for incomplete covariate data, {cite:t}`kong2025fair` (chapter 3).
 
@@ -112,9 +112,9 @@ HTML(page.ledger_html(ledger[ledger["chapter"] == "02_matrix_completion"]))
 HTML(page.ledger_html(ledger[ledger["chapter"] == "03_mask_conditional"]))
 
 # %% [markdown]
-# ## 4. Missing covariates: validity for every mask
+# ## 4. CP-MDA-Nested\*
 #
-# CP-MDA-Nested\*, {cite:t}`zaffran2024predictive` (chapter 4).
+# Predictive uncertainty quantification with missing covariates, {cite:t}`zaffran2024predictive` (chapter 4).
 
 # %% tags=["remove-input"]
 HTML(page.ledger_html(ledger[ledger["chapter"] == "04_mda_nested"]))

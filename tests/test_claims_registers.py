@@ -55,6 +55,16 @@ def test_every_addition_says_what_it_gains_and_where_it_is_checked():
         assert found == list(range(1, len(found) + 1))
 
 
+def test_errata_named_in_a_chapter_are_entries_of_that_chapter():
+    known, named = set(claims.load_errata()["id"]), 0
+    for path in sorted(BOOK.glob("0[1-5]_*.py")):
+        found = set(re.findall(r"\b\d\.E\d+[a-z]?\b", path.read_text("utf-8")))
+        assert found <= known, path.name
+        assert {id[0] for id in found} <= {path.name[1]}, path.name
+        named += len(found)
+    assert named > 20
+
+
 @pytest.mark.parametrize("name", ["errata", "additions"])
 def test_committed_page_shows_the_register(name):
     text = (BOOK / f"{name}.ipynb").read_text(encoding="utf-8")
@@ -171,6 +181,16 @@ def test_entries_are_escaped_and_linked(folder):
     assert "a &lt; b" in shown
     assert "a < b" not in shown
     assert "a &lt; b" in registers.additions_html(table, folder)
+
+
+def test_a_register_is_one_of_two(folder):
+    errata = registers.Register("errata", folder)
+    assert errata.count() == len(claims.load_errata())
+    assert 0 < errata.count("proof", "statement") < errata.count()
+    assert 'id="erratum-1.E1"' in errata.chapter_html(1)
+    assert 'id="erratum-2.E1"' not in errata.chapter_html(1)
+    with pytest.raises(ValueError, match="errata"):
+        registers.Register("claims", folder)
 
 
 def test_registers_are_counted():

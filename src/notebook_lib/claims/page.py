@@ -25,9 +25,9 @@ _COLUMNS = {"id": 14, "quick": 26, "paper scale": 27, "published": 16, "verdict"
 #: The chapters by their names on the page.
 CHAPTERS = {
     "01_latent_class": "1. A latent class",
-    "02_matrix_completion": "2. Missing entries of a matrix",
-    "03_mask_conditional": "3. Missing covariates: fairness",
-    "04_mda_nested": "4. Missing covariates: every mask",
+    "02_matrix_completion": "2. Matrix completion",
+    "03_mask_conditional": "3. Mask-conditional weighting",
+    "04_mda_nested": "4. CP-MDA-Nested*",
     "05_missing_outcomes": "5. Missing outcomes",
     "all": "all five",
 }

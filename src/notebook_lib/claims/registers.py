@@ -17,7 +17,7 @@ import pandas as pd
 
 from notebook_lib import _checkout
 from notebook_lib.claims.ledger import collect
-from notebook_lib.claims.page import link
+from notebook_lib.claims.page import link, style, summary_html
 
 _LABEL = re.compile(r"^:label:\s*(\S+)\s*$|^\(([\w-]+)\)=\s*$", re.M)
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*$", re.M)
@@ -230,3 +230,40 @@ def register_summary(table: pd.DataFrame) -> pd.DataFrame:
     counts.loc["all"] = counts.sum()
     counts.index.name = counts.columns.name = None
     return counts
+
+
+class Register:
+    """One register as its page shows it.
+
+    Parameters
+    ----------
+    name : {"errata", "additions"}
+        Which one.
+    folder : str or Path
+        As for :class:`Places`.
+    """
+
+    def __init__(self, name: str, folder: str | Path):
+        loaders = {"errata": load_errata, "additions": load_additions}
+        if name not in loaders:
+            raise ValueError(f"name must be 'errata' or 'additions', got {name!r}")
+        self.name, self.folder, self.table = name, folder, loaders[name]()
+
+    def count(self, *kinds: str) -> int:
+        """Count the entries of some kinds, or of all kinds."""
+        return int(self.table["kind"].isin(kinds or set(self.table["kind"])).sum())
+
+    def counts_html(self) -> str:
+        """Lay out the counts by kind and chapter, with the style of the page."""
+        counts = register_summary(self.table)
+        return style() + STYLE + summary_html(counts, "kind", bar=False)
+
+    def chapter_html(self, number: int) -> str:
+        """Lay out the entries of one chapter, given its number."""
+        mine = self.table[self.table["id"].str.startswith(f"{number}.")]
+        layout = errata_html if self.name == "errata" else additions_html
+        return layout(mine, self.folder)
+
+    def problems(self) -> list[str]:
+        """What :func:`register_problems` says of this register."""
+        return [p for p in register_problems(self.folder) if p.startswith(self.name)]
