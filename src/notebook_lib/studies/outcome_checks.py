@@ -249,6 +249,32 @@ def cells_agree(find, rng, n_cases, **options):
     return np.array(out)
 
 
+def survival_curve(scores, bins, test_bins, variant="paper"):
+    """Mass of the smaller of two scores above each calibration score, by counts.
+
+    Parameters
+    ----------
+    scores, bins : ndarray, shape (n,)
+        Calibration scores and their bins.
+    test_bins : ndarray, shape (m,)
+        Bins of the test rows.
+    variant : {"paper", "two_rep"}
+        All test rows of a bin at infinity, or two.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        ``P(min > t)`` at each calibration score ``t``.
+    """
+    layout = bin_layout(bins, test_bins)
+    n_test = layout.n_test[0]
+    size, extra, single, double = _coefficients(layout.n_cal, n_test, variant)
+    above = scores[:, None] > scores
+    member = layout.cal_bin[:, None] == np.arange(len(size))
+    exceeding = above.T.astype(float) @ member + extra
+    return _second_moment(exceeding, single, double) / len(test_bins) ** 2
+
+
 def survival(scores, bins, test_bins, variant="paper"):
     """Law of the smaller of two scores beyond each score: by counts, and by pairs.
 
@@ -260,13 +286,10 @@ def survival(scores, bins, test_bins, variant="paper"):
     """
     layout = bin_layout(bins, test_bins)
     n_test, m = layout.n_test[0], len(test_bins)
-    size, extra, single, double = _coefficients(layout.n_cal, n_test, variant)
-    above = scores[:, None] > scores
-    member = layout.cal_bin[:, None] == np.arange(len(size))
-    exceeding = above.T.astype(float) @ member + extra
-    counts = _second_moment(exceeding, single, double) / m**2
+    _, extra, single, double = _coefficients(layout.n_cal, n_test, variant)
+    counts = survival_curve(scores, bins, test_bins, variant)
 
-    label = np.append(layout.cal_bin, np.repeat(np.arange(len(size)), extra))
+    label = np.append(layout.cal_bin, np.repeat(np.arange(len(single)), extra))
     values = np.append(scores, np.full(len(label) - len(scores), np.inf))
     weight = np.outer(single[label], single[label])
     same = label[:, None] == label
