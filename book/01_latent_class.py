@@ -117,10 +117,11 @@ from notebook_lib.studies.latent_live import (
 from notebook_lib.studies.latent_trial import METHODS, Trial
 
 figures.setup()
-claims.another_seed(seed != 1)
-# Live checks fail by chance at most once in a hundred seeds, and ours does not;
-# a rerun with another seed must not stop for that.
-chance = 0.01 if seed == 1 else 1e-6
+# Live checks fail by chance at most once in a hundred draws, and ours does not;
+# a rerun with other draws must not stop for that.
+default = (seed, n_reps, n_train, n_cal, n_test) == (1, 5, 2000, 2000, 10000)
+claims.another_seed(not default)
+chance = 0.01 if default else 1e-6
 
 
 def check_all(checks, scale):
@@ -368,7 +369,7 @@ claims.check("em-M2", found, expected=[0.5, 3, 1.5], tol=1e-12, scale="any")
 # Part of the grid runs live, at quick scale.
 # In the figures **lines with bars are the stored study** (95 % Monte-Carlo intervals, mostly smaller than the markers) and **open circles are the run you are looking at**.
 #
-# A repetition draws its features once and fits each mixture once, since $S$ depends on neither $\beta$ nor $\sigma$; all outcomes share them.
+# A repetition draws its observables once and fits each mixture once, since $S$ depends on neither $\beta$ nor $\sigma$; all outcomes share them.
 
 # %%
 scenarios = studies.grid(n_classes=[3], separation=[0.0, 1.0, 2.0, 3.0, 4.0, 6.0])
@@ -457,7 +458,7 @@ plt.show()
 # The limits are checked over the whole grid.
 # With $\beta=0$ or $\delta=0$ every pipeline is within Monte-Carlo error of ignoring the class.
 # The other limit is not reached on this grid: at $\delta=6$ a few labels are still wrong, which 200 repetitions can see, so that verdict differs; the pipelines are close, within 5 % of the way from the oracle (0) to ignoring the class (1).
-# We keep an intercept in the class-blind baseline; the blueprint writes none (see the errata).
+# We keep an intercept in the class-blind baseline; the blueprint writes none (1.E4 of the {doc}`errata`).
 
 # %%
 oracle, hard, soft, slopes, reg, dense, ignore = METHODS.values()
@@ -631,46 +632,6 @@ glue("largest_error", f"{error.max().max():.3f}", display=False)
 summary.rename_axis(columns=None).rename_axis(["K", "delta"])
 
 # %% [markdown]
-# ## Where it breaks
-#
-# The theorem has one assumption, exchangeability given the training split, and it breaks easily.
-#
-# * *Calibrating on the rows that were fitted.* With 60 rows for everything, the residuals are too small: coverage falls short.
-# * *A new mixture on the calibration rows.* The regression was fitted to the training mixture's classes, and a new mixture names and shapes its own. Calibration scores then have little to do with test scores. Here they are often too large, and the sets too wide; nothing says that they must err on that side.
-# * *A shifted class mix.* The test rows hold mostly outer classes. Their residuals are larger, and the calibrated quantile is too small for all pipelines but one: the density set has a likelihood for each class. (A shift in what *is* seen can be mended by weights: {doc}`05_missing_outcomes`.)
-
-# %%
-tries = pd.concat([broken_coverage(child) for child in rng.spawn(4 * n_reps)])
-tries = tries.groupby(level=0, sort=False)
-broken = tries.mean()
-assert broken.loc["as it should be"].sub(0.9).abs().max() < 0.02
-assert broken.loc["fitted on the calibration rows"].mean() < 0.89
-assert broken.loc["shifted class mix", [hard, soft, reg, ignore]].mean() < 0.885
-(broken.map("{:.3f}".format) + tries.sem().map(" ({:.3f})".format)).T
-
-# %% [markdown]
-# ## Where we differ from the document
-#
-# * **EM-soft is not the conditional mean.** The weighted loss shrinks the intercepts to $W\beta$ ({prf:ref}`prop-lc-attenuation`, with its check). The pipeline stays valid; it is longer than it need be once $\beta$ is large and the classes separate. Least squares on $[X,\tau]$ mends it.
-# * **The class-blind baseline needs an intercept.** The blueprint predicts $\hat\theta^\top x$. If the $\beta_k$ do not average to zero, that baseline is charged for their mean. The cell below moves all intercepts by one: with an intercept in the fit nothing changes, without it the interval grows, for no reason that has to do with $Z$.
-# * **Length in bins of $\max_k\hat\tau_k$ is a constant** for an interval with one half-width. {numref}`fig-lc-bins` shows coverage in its place, and length for the set that has one to show.
-# * **More accuracy is not always less length** ({numref}`fig-lc-accuracy`): with one half-width and strong class effects, length first rises, and falls only when few enough labels are wrong.
-# * **"Iterate a few times"** is not needed: the two closed forms of EM-soft meet at the solution of one linear system, and the tests of the library hold one to the other.
-# * **One letter, two things.** The document writes $S_i$ for the observable and for the score; here the score is $V_i$.
-
-# %%
-trial = Trial(dgp.with_(intercept_shift=1.0), rng, n_train, n_cal, n_test)
-xs, ys = [part.x for part in trial.samples], trial.outcomes(beta, sigma)
-widths = {}
-for label, ones in (("with an intercept", 1), ("without, as written", 0)):
-    xs_1 = [np.column_stack([x, np.full(len(x), ones)]) for x in xs]
-    slope = np.linalg.lstsq(xs_1[0], ys[0], rcond=None)[0]
-    residual = np.abs(ys[1] - xs_1[1] @ slope)
-    widths[label] = 2 * conformal_quantile(residual, alpha)
-assert widths["without, as written"] > widths["with an intercept"]
-print({label: round(float(width), 2) for label, width in widths.items()})
-
-# %% [markdown]
 # ## Real data: penguins of an unrecorded species
 #
 # The Palmer penguins {cite:p}`horst2020palmerpenguins` give a class that is known, so that it can be hidden.
@@ -722,10 +683,53 @@ plt.show()
 # The gain is modest: knowing the species shortens the interval by {glue:text}`bird_gain` per cent, because flipper length alone already tells most of what species tells about body mass.
 # With bill and flipper together, EM comes close to the oracle without having been told that there are species at all.
 # With the bill alone it gains next to nothing: here $X$ depends on $Z$ given $R$, which is the case where EM-R leaves information on the table.
+
+# %% [markdown]
+# ## Where it breaks
 #
+# The theorem has one assumption, exchangeability given the training split, and it breaks easily.
+#
+# * *Calibrating on the rows that were fitted.* With 60 rows for everything, the residuals are too small: coverage falls short.
+# * *A new mixture on the calibration rows.* The regression was fitted to the training mixture's classes, and a new mixture names and shapes its own. Calibration scores then have little to do with test scores. Here they are often too large, and the sets too wide; nothing says that they must err on that side.
+# * *A shifted class mix.* The test rows hold mostly outer classes. Their residuals are larger, and the calibrated quantile is too small for all pipelines but one: the density set has a likelihood for each class. (A shift in what *is* seen can be mended by weights: {doc}`05_missing_outcomes`.)
+
+# %%
+tries = pd.concat([broken_coverage(child) for child in rng.spawn(4 * n_reps)])
+tries = tries.groupby(level=0, sort=False)
+broken = tries.mean()
+assert broken.loc["as it should be"].sub(0.9).abs().max() < 0.02
+assert broken.loc["fitted on the calibration rows"].mean() < 0.89
+assert broken.loc["shifted class mix", [hard, soft, reg, ignore]].mean() < 0.885
+(broken.map("{:.3f}".format) + tries.sem().map(" ({:.3f})".format)).T
+
+# %% [markdown]
+# ## Where we differ from the document
+#
+# The numbers are those of the {doc}`errata`, which has all entries, each with what still stands; {doc}`additions` lists what this chapter adds.
+#
+# * **EM-soft is not the conditional mean.** The weighted loss shrinks the intercepts to $W\beta$ ({prf:ref}`prop-lc-attenuation`, with its check; 1.E1). The pipeline stays valid; it is longer than it need be once $\beta$ is large and the classes separate. Least squares on $[X,\tau]$ mends it.
+# * **The class-blind baseline needs an intercept** (1.E4). The blueprint predicts $\hat\theta^\top x$. If the $\beta_k$ do not average to zero, that baseline is charged for their mean. The cell below moves all intercepts by one: with an intercept in the fit nothing changes, without it the interval grows, for no reason that has to do with $Z$.
+# * **Length in bins of $\max_k\hat\tau_k$ is a constant** for an interval with one half-width. {numref}`fig-lc-bins` shows coverage in its place, and length for the set that has one to show (1.E2).
+# * **More accuracy is not always less length** ({numref}`fig-lc-accuracy`; 1.E5): with one half-width and strong class effects, length first rises, and falls only when few enough labels are wrong.
+# * **"Iterate a few times"** is not needed: the two closed forms of EM-soft meet at the solution of one linear system, and the tests of the library hold one to the other (1.E6).
+# * **One letter, two things.** The document writes $S_i$ for the observable and for the score; here the score is $V_i$ (1.E3).
+
+# %%
+trial = Trial(dgp.with_(intercept_shift=1.0), rng, n_train, n_cal, n_test)
+xs, ys = [part.x for part in trial.samples], trial.outcomes(beta, sigma)
+widths = {}
+for label, ones in (("with an intercept", 1), ("without, as written", 0)):
+    xs_1 = [np.column_stack([x, np.full(len(x), ones)]) for x in xs]
+    slope = np.linalg.lstsq(xs_1[0], ys[0], rcond=None)[0]
+    residual = np.abs(ys[1] - xs_1[1] @ slope)
+    widths[label] = 2 * conformal_quantile(residual, alpha)
+assert widths["without, as written"] > widths["with an intercept"]
+print({label: round(float(width), 2) for label, width in widths.items()})
+
+# %% [markdown]
 # ## Copy this
 #
-# One cell that runs alone: replace the simulated frame by yours.
+# Replace the simulated frame by yours.
 # `class_columns` are the columns that tell the classes apart, `outcome_columns` those that predict the outcome.
 
 # %% tags=["copy-me"]

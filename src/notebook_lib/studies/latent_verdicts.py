@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from .latent_live import family_z, gap_share, select, wide
+from .latent_live import gap_share, select, wide
 from .latent_trial import METHODS
 
 Check = dict
@@ -118,7 +118,7 @@ def gaps(table, stored, *, slack=0.0) -> Iterator[Check]:
     yield _check("em-F3", part, falls, at_most=0, tol=slack)
     blind = _known(select(table, "length", method=IGNORE, alpha=0.1), stored)
     flat = blind.groupby(["n_classes", "beta", "sigma"])["mean"].transform("mean")
-    rule = {"expected": 0, "mc_error": blind["mc_error"], "z": _z(slack, len(blind))}
+    rule = {"expected": 0, "mc_error": blind["mc_error"]}
     yield _check("em-F3", "baseline is flat", blind["mean"] - flat, **rule)
     two = gap.xs((2.0, 2.0), level=("separation", "beta"))
     yield _check("em-A7", "", two[DENSITY] - two[SOFT], at_most=0)
@@ -126,11 +126,6 @@ def gaps(table, stored, *, slack=0.0) -> Iterator[Check]:
     part = "largest error of beta-hat against W beta"
     rule = {"at_most": 0.25} | ({"mc_error": rows["mc_error"]} if slack else {})
     yield _check("em-A4", part, rows["mean"], **rule)
-
-
-def _z(slack, n):
-    """Three errors as written; more for a live run, which any seed may make."""
-    return family_z(n, 1e-6) if slack else 3
 
 
 def gap_rises(stored) -> Check:
@@ -244,12 +239,11 @@ def sizes(table, stored) -> Iterator[Check]:
     steps = ends["mean"].diff(axis=1).iloc[:, 1:]
     spread = ends["mc_error"].to_numpy()
     noise = np.hypot(spread[:, 1:], spread[:, :-1])
-    live = table is not stored
-    z = _z(live, steps.size)
-    yield _check("em-F7", "each step", steps, at_most=0, mc_error=noise, z=z)
+    yield _check("em-F7", "each step", steps, at_most=0, mc_error=noise)
     fall = ends["mean"][5000] - ends["mean"][200]
     # A few live replicates may put two noisy ends in the wrong order.
-    rule = {"mc_error": np.hypot(spread[:, 0], spread[:, -1]), "z": z} if live else {}
+    live = table is not stored
+    rule = {"mc_error": np.hypot(spread[:, 0], spread[:, -1])} if live else {}
     yield _check("em-F7", "from 200 to 5000 rows", fall, at_most=0, **rule)
 
 
