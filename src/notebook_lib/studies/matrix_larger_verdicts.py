@@ -100,6 +100,7 @@ def rule(frame: pd.DataFrame) -> Iterator[Check]:
     yield criterion("scmc-T17", told, changed, expected=0)
 
 
-def everything(frame: pd.DataFrame) -> list[Check]:
+def everything(frame: pd.DataFrame) -> Iterator[Check]:
     """All criteria of the study ``matrix-larger``."""
-    return [one for part in (root, laplace, slab, bounds, rule) for one in part(frame)]
+    for part in (root, laplace, slab, bounds, rule):
+        yield from part(frame)

@@ -16,7 +16,12 @@ from ..matrix import (
     synthetic_ratings,
 )
 from ..metrics import mean_estimate
-from . import matrix_completion, matrix_movielens, matrix_robustness
+from . import (
+    matrix_completion,
+    matrix_larger,
+    matrix_movielens,
+    matrix_robustness,
+)
 from .matrix_movielens import RATINGS
 from .matrix_trial import Trial, als, summarise
 from .runner import run
@@ -58,8 +63,20 @@ def live(replicate, scenarios, n_replicates, seed) -> pd.DataFrame:
 
 
 def stored(name) -> pd.DataFrame:
-    """Summary of a stored study of this chapter (name without ``matrix-``)."""
-    return load(f"matrix-{name}")[0]
+    """Summary of a stored study of this chapter (name without ``matrix-``).
+
+    Raises
+    ------
+    ValueError
+        If a scenario of the study has no rows: a verdict on all of them would hold
+        for those that are left.
+    """
+    frame, manifest = load(f"matrix-{name}")
+    if "scenario" in frame:
+        gone = set(range(len(manifest["scenarios"]))) - set(frame["scenario"])
+        if gone:
+            raise ValueError(f"matrix-{name} holds no rows of scenarios {sorted(gone)}")
+    return frame
 
 
 def reached() -> str:
@@ -79,7 +96,7 @@ def stored_seconds() -> float:
 
 def known_studies() -> list[Study]:
     """The Monte-Carlo studies of this chapter, in the order of their modules."""
-    modules = (matrix_completion, matrix_movielens, matrix_robustness)
+    modules = (matrix_completion, matrix_movielens, matrix_robustness, matrix_larger)
     things = [thing for module in modules for thing in vars(module).values()]
     return [s for s in things if isinstance(s, Study) and s.n_replicates > 1]
 

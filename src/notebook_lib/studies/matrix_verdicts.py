@@ -24,7 +24,8 @@ def criterion(id: str, part: str, observed, **rule) -> Check:
 
 
 def _true(id: str, part: str, flag) -> Check:
-    return criterion(id, part, bool(flag))
+    # Stored flags are 1.0 and 0.0; a NaN is neither, though bool(NaN) is True.
+    return criterion(id, part, bool(flag == 1))
 
 
 # ----------------------------------------------------------- the parts of the method
@@ -124,9 +125,8 @@ def newton(m: Mapping) -> Iterator[Check]:
     yield _true("scmc-A6", "iterates rise", rising)
     yield criterion("scmc-A6", "steps", len(path), at_most=60)
     yield _true("scmc-A6", "root in its bracket", low < m["root"] <= high)
-    yield _true(
-        "scmc-T11", "z increasing and concave", m["increasing"] and m["concave"]
-    )
+    shape = m["increasing"] == m["concave"] == 1
+    yield _true("scmc-T11", "z increasing and concave", shape)
     yield criterion("scmc-T11", "roots on the bracket", m["roots"], expected=1)
     yield _true("scmc-T11", "from 1/delta the iterates rise", rising)
     right = m["from the right"]
@@ -387,10 +387,17 @@ def genre(gap: pd.DataFrame) -> Iterator[Check]:
     ----------
     gap : DataFrame
         ``mean``, ``mc_error`` and ``published`` by genre and K.
+
+    Raises
+    ------
+    ValueError
+        If a genre lacks a K from 3 to 5 or one of its numbers.
     """
     signs = {"Children's": -1, "Crime": -1, "Drama": 1, "Romance": 1}
     for name, sign in signs.items():
         rows = gap.loc[name].loc[3:5]
+        if len(rows) != 3 or rows.isna().any(axis=None):
+            raise ValueError(f"gap lacks numbers of {name} at K from 3 to 5")
         change = sign * rows["mean"]
         told = f"{name}: {'wider' if sign > 0 else 'narrower'} by, K = 3 to 5"
         if (change >= 0).all():
