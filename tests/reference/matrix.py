@@ -54,16 +54,27 @@ def scmc_threshold(values, fitted, observed, groups, test, w, wstar, alpha, h=No
     return weighted_quantile(scores, p[:-1], 1 - alpha)
 
 
-def als(M, train, rank, ridge, U, V, sweeps):
-    """Alternating ridge regressions, one row and one column at a time."""
+def als(M, train, rank, ridge, U, V, sweeps, first="rows"):
+    """Alternating ridge regressions, one row and one column at a time.
+
+    ``first`` says which of the two each sweep begins with.
+    """
     U, V = U.copy(), V.copy()
-    for _ in range(sweeps):
+
+    def rows():
         for r in range(len(U)):
             A, y = V[train[r]], M[r, train[r]]
             U[r] = np.linalg.solve(A.T @ A + ridge * np.eye(rank), A.T @ y)
+
+    def columns():
         for c in range(len(V)):
             A, y = U[train[:, c]], M[train[:, c], c]
             V[c] = np.linalg.solve(A.T @ A + ridge * np.eye(rank), A.T @ y)
+
+    order = (rows, columns) if first == "rows" else (columns, rows)
+    for _ in range(sweeps):
+        for half in order:
+            half()
     return U @ V.T
 
 
