@@ -48,6 +48,7 @@ made_with = stored.manifest["versions"] | stored.manifest["peers"]
 
 # %% tags=["remove-input"]
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 
 figures.setup()
@@ -111,15 +112,28 @@ speed.ratio_table(ratios.query("group == 'memory'"))
 # %% [markdown]
 # ## Cost against size
 #
-# Each method on a grid of sizes up to 100 000 (for matrices: over three million cells), the median of three rounds, with the smallest and the largest as bars.
+# Each method on a grid of sizes up to {glue:text}`largest_rows` rows (for matrices: {glue:text}`largest_cells` cells), the median over the rounds of the run, with the smallest and the largest as bars.
 # The exponent is the slope on log scales, fitted by least squares to the upper half of the grid, with its standard error in parentheses.
-# A cost of $n \log n$ has a slope of $1 + 1/\log n$ there: about 1.09.
+# A cost of $n \log n$ has a slope of $1 + 1/\log n$, which is {glue:text}`log_slope` at the largest of these sizes.
 # Methods with a fixed cost, such as a sort of the masks, come to their slope only at large sizes.
 
 # %% tags=["remove-input", "wrap"]
 speed.exponent_table(stored.exponents)
 
-# %% mystnb={"figure": {"caption": "Complete data, a hidden class, and a matrix. Time (left) and memory (right) grow in proportion to the size, which is the number of rows, of calibration groups (SCMC, regions) or of cells (ALS; SCMC, set-up). The regions of SCMC have a fixed part: the matrix of a million cells.", "name": "fig-speed-core"}, "image": {"alt": "Time and peak memory against size on log scales for split conformal prediction, CQR, EM, ALS and SCMC."}} tags=["remove-input"]
+# %% [markdown]
+# In words:
+
+# %% tags=["remove-input"]
+print(speed.reading(stored.exponents))
+
+# %% tags=["remove-cell"]
+of_cells = stored.exponents["grows"].str.startswith("cells")
+largest = stored.exponents["largest"].groupby(of_cells).max()
+glue("largest_rows", f"{largest[False]:,}".replace(",", " "), display=False)
+glue("largest_cells", f"{largest[True]:,}".replace(",", " "), display=False)
+glue("log_slope", f"{1 + 1 / np.log(largest[False]):.2f}", display=False)
+
+# %% mystnb={"figure": {"caption": "Complete data, a hidden class, and a matrix: time (left) and memory (right) against the size, which is the number of rows, of calibration groups (SCMC, regions) or of cells (ALS; SCMC, set-up). The regions of SCMC have a fixed part: the matrix of a million cells.", "name": "fig-speed-core"}, "image": {"alt": "Time and peak memory against size on log scales for split conformal prediction, CQR, EM, ALS and SCMC."}} tags=["remove-input"]
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.8))
 speed.plot_curves(
     axes, stored, ["split", "cqr", "em", "als", "scmc-set-up", "scmc-regions"]
@@ -127,13 +141,13 @@ speed.plot_curves(
 figures.legend_below(fig, axes)
 plt.show()
 
-# %% mystnb={"figure": {"caption": "Missing covariates, three of them, eight masks: 200 training and 200 test rows, and the number of calibration rows grows. CP-MDA-Nested* sorts the ends of all calibration rows for each test row; LCP holds a kernel weight for each pair of a calibration and a training row.", "name": "fig-speed-covariates"}, "image": {"alt": "Time and peak memory against the number of calibration rows on log scales for CP-MDA-Exact, Nested, Nested*, nexCP and LCP."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "Missing covariates, three of them, eight masks: 200 training and 200 test rows, time (left) and memory (right) against the number of calibration rows. CP-MDA-Nested* sorts the ends of all calibration rows for each test row; LCP holds a kernel weight for each pair of a calibration and a training row.", "name": "fig-speed-covariates"}, "image": {"alt": "Time and peak memory against the number of calibration rows on log scales for CP-MDA-Exact, Nested, Nested*, nexCP and LCP."}} tags=["remove-input"]
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.8))
 speed.plot_curves(axes, stored, ["exact", "nested", "nested-star", "nexcp", "lcp"])
 figures.legend_below(fig, axes)
 plt.show()
 
-# %% mystnb={"figure": {"caption": "Missing outcomes: calibration and test rows grow together. One cell costs a sort. Cells of ten test points cost a pass over the calibration scores for each cell, so the time is quadratic; memory stops growing where the work is cut into blocks.", "name": "fig-speed-outcomes"}, "image": {"alt": "Time and peak memory against the number of rows on log scales for weighted CP, binned weighted CP, pro-CP and pro-CP2."}} tags=["remove-input"]
+# %% mystnb={"figure": {"caption": "Missing outcomes: time (left) and memory (right) against the number of rows; calibration and test rows grow together. One cell needs one sort; cells of ten test points need a pass over the calibration scores for each cell.", "name": "fig-speed-outcomes"}, "image": {"alt": "Time and peak memory against the number of rows on log scales for weighted CP, binned weighted CP, pro-CP and pro-CP2."}} tags=["remove-input"]
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.8))
 speed.plot_curves(
     axes,
@@ -144,8 +158,7 @@ figures.legend_below(fig, axes)
 plt.show()
 
 # %% [markdown]
-# Where a curve ends below 100 000:
+# Why a curve ends before the planned sizes:
 
 # %% tags=["remove-input"]
-cut = stored.exponents.dropna(subset="limit")
-print("\n".join(cut["label"] + ": " + cut["limit"]) or "no curve does")
+print(speed.shortfalls(stored.exponents))

@@ -6,6 +6,7 @@ import math
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks import __main__ as command
@@ -216,3 +217,26 @@ def test_the_tables_of_the_page(stored):
         "not measured",
     }
     assert len(speed.exponent_table(stored.exponents)) == len(curves.CURVES)
+
+
+def test_the_page_says_what_the_exponents_say():
+    table = pd.DataFrame(
+        {
+            "label": ["a, b", "c", "d"],
+            "limit": [None, "too slow", "too slow"],
+            "time": [1.1, 0.5, 2.5],
+            "time_theory": [1.0, 1.0, 2.0],
+            "memory": [1.0, 1.0, 1.0],
+            "memory_theory": 1.0,
+        }
+    )
+    assert speed.reading(table).splitlines() == [
+        "time: 1 of 3 within 0.2 of the theory",
+        "  below: c (0.50)",
+        "  above: d (2.50)",
+        "memory: 3 of 3 within 0.2 of the theory",
+        "  below: none",
+        "  above: none",
+    ]
+    assert speed.shortfalls(table) == "too slow: c; d"
+    assert speed.shortfalls(table.head(1)) == "no curve does"

@@ -15,7 +15,15 @@ import pandas as pd
 
 from notebook_lib import _checkout, figures
 
-__all__ = ["Benchmarks", "exponent_table", "load", "plot_curves", "ratio_table"]
+__all__ = [
+    "Benchmarks",
+    "exponent_table",
+    "load",
+    "plot_curves",
+    "ratio_table",
+    "reading",
+    "shortfalls",
+]
 
 #: Curves whose name is not that of a method with a style of its own.
 _STYLES = {
@@ -145,6 +153,52 @@ def exponent_table(exponents: pd.DataFrame) -> pd.DataFrame:
             "theory ": exponents["memory_law"],
         }
     ).set_index("method")
+
+
+def reading(exponents: pd.DataFrame, *, near: float = 0.2) -> str:
+    """Say which fitted exponents agree with the theory, and which do not.
+
+    Parameters
+    ----------
+    exponents : DataFrame
+        Rows of :attr:`Benchmarks.exponents`.
+    near : float
+        Largest difference that counts as agreement.
+
+    Returns
+    -------
+    str
+        Three lines for time and three for memory: how many agree, which lie below
+        and which above.
+    """
+    lines = []
+    for what in ("time", "memory"):
+        gap = exponents[what] - exponents[f"{what}_theory"]
+        agree = int((gap.abs() <= near).sum())
+        lines.append(f"{what}: {agree} of {len(gap)} within {near:g} of the theory")
+        for word, apart in (("below", gap < -near), ("above", gap > near)):
+            rows = exponents[apart]
+            names = rows["label"] + rows[what].map(" ({:.2f})".format)
+            lines.append(f"  {word}: {'; '.join(names) or 'none'}")
+    return "\n".join(lines)
+
+
+def shortfalls(exponents: pd.DataFrame) -> str:
+    """Say which curves end early, and why.
+
+    Parameters
+    ----------
+    exponents : DataFrame
+        Rows of :attr:`Benchmarks.exponents`.
+
+    Returns
+    -------
+    str
+        A line for each reason, with the curves.
+    """
+    cut = exponents.dropna(subset="limit")
+    lines = [f"{why}: {'; '.join(rows['label'])}" for why, rows in cut.groupby("limit")]
+    return "\n".join(lines) or "no curve does"
 
 
 def plot_curves(axes, stored: Benchmarks, ids) -> None:
