@@ -27,7 +27,8 @@ class StructuredConformalCompletion(BaseEstimator):
     ----------
     completion : object, optional
         Matrix completion with ``fit(M, observed)`` and ``predict()``;
-        :class:`~notebook_lib.matrix.ALS` by default. A clone is fitted.
+        :class:`~notebook_lib.matrix.ALS` by default. A clone is fitted, a deep copy
+        if the object is no scikit-learn estimator.
     group_size : int
         Entries in a group, ``K``.
     alpha : float or sequence of float
@@ -133,9 +134,10 @@ class StructuredConformalCompletion(BaseEstimator):
         n_groups = 1 if n_groups is None else n_groups
         split = structured_split(observed, size, n_groups, check_rng(self.random_state))
         if not split.train.any():
-            raise ValueError("n_groups leaves no cell to train on: use fewer groups")
-        method = ALS() if self.completion is None else clone(self.completion)
-        fitted = completed(method, M, split.train)
+            raise ValueError(
+                f"n_groups={n_groups} leaves no cell to train on: use fewer groups"
+            )
+        fitted = completed(self._new_completion(), M, split.train)
         self._M, self._observed, self._universe = M, observed, universe
         self._split, self._fitted = split, fitted
         self.completed_ = self._orient(fitted)
@@ -195,7 +197,7 @@ class StructuredConformalCompletion(BaseEstimator):
             if groups.ndim == 3 and (groups[:, :, 0] != groups[:, :1, 0]).any():
                 raise ValueError("all cells of a group must lie in one row")
             groups = groups[..., ::-1]
-        groups = check_groups(groups, "groups", self._observed.shape)
+        self._check_groups(groups)
         regions = [
             self.calibration_.regions(groups, level, infinite=self.infinite, warn=False)
             for level in check_alpha(self.alpha)
@@ -211,6 +213,33 @@ class StructuredConformalCompletion(BaseEstimator):
         ends = [self._clipped(r.lower, r.upper) for r in regions]
         return regions[0].prediction, np.stack(ends, axis=-1)
 
+    def _new_completion(self):
+        if self.completion is None:
+            return ALS()
+        return clone(self.completion, safe=False)
+
+    def _check_groups(self, groups):
+        """Refuse groups that this calibration cannot answer for, in their own name."""
+        check_groups(groups, "groups", self._observed.shape)
+        size = self.calibration_.weights.group_size
+        if groups.shape[1] != size:
+            raise ValueError(
+                f"groups hold {groups.shape[1]} cells each, but group_size={size} was "
+                f"calibrated: give groups of {size}, or fit again with another "
+                "group_size"
+            )
+        rows, columns = groups[..., 0], groups[..., 1]
+        if not self.calibration_.weights.askable[rows, columns].all():
+            raise ValueError(
+                "groups must hold missing cells only: some are observed (their entries "
+                "are known) or outside universe; leave those groups out"
+            )
+        if (self.calibration_.weights.test_weights[rows, columns] == 0).any():
+            raise ValueError(
+                "groups holds a cell of test_weights 0, which is never asked for: "
+                "conformalize with a positive weight there"
+            )
+
     def _clipped(self, lower, upper):
         if self.bounds is not None:
             lower, upper, _ = clip_to_range(lower, upper, *self.bounds)
@@ -223,6 +252,16 @@ class StructuredConformalCompletion(BaseEstimator):
 
     def _check_parameters(self):
         check_alpha(self.alpha)
+        for verb in ("fit", "predict"):
+            # A class in the place of an object has both, and can do neither.
+            if self.completion is not None and (
+                isinstance(self.completion, type)
+                or not callable(getattr(self.completion, verb, None))
+            ):
+                raise ValueError(
+                    "completion must be an object with fit(M, observed) and predict(), "
+                    f"such as ALS(5), got {self.completion!r}"
+                )
         for name, options in (
             ("axis", ("column", "row")),
             ("infinite", ("inf", "max")),
