@@ -95,7 +95,7 @@ pd.set_option("display.precision", 3)
 # | Promise | Who may rely on it |
 # |---|---|
 # | marginal | a row drawn at random; not "rows like mine" |
-# | for each pattern | a row drawn at random among those with the same gaps |
+# | for each pattern (mask-conditional) | a row drawn at random among those with the same gaps |
 # | over the missing rows | all rows without outcome together: the share that is missed |
 # | simultaneous | a group of entries, all at once |
 #
@@ -188,7 +188,7 @@ mcar.drop(columns=["rms missed"])
 #
 # When gaps depend on $X_1$, rows with other masks are other rows.
 # Then LCP and nexCP lose even the marginal level ({glue:text}`lcp_mar`), CP-MDA-Exact slips a little on its worst pattern ({glue:text}`exact_mar`), and of the methods that promise $1-\alpha$ for each pattern only *same mask* keeps its word.
-# CQR with the mask among the features comes close on every pattern here, because a quantile model can learn the spread from $X_1$; that is a good model, not a guarantee.
+# CQR with the mask among the features of its model comes close on every pattern here, because a quantile model can learn the spread from $X_1$; that is a good model, not a guarantee.
 
 # %%
 mar.drop(columns=["rms missed"])
@@ -394,6 +394,9 @@ else:
 # ```
 #
 # ## Copy this
+#
+# `read_table` takes a frame or the path of a CSV file.
+# The rest looks at the gaps, chooses a method and says what it promises, predicts the rows held out, and counts.
 
 # %% tags=["copy-me"]
 import numpy as np
@@ -415,13 +418,14 @@ print(report.check_coverage(intervals).round(3).to_string(index=False))
 # %% [markdown]
 # ## Exercises
 #
-# ```{exercise}
+# ```{exercise} Filled, and forgotten
 # :label: ex-ch-filled
 #
 # Somebody fills the missing outcomes with predictions, forgets which ones they were, and runs split conformal prediction on all rows. How often do the intervals hold the true outcomes of the filled rows?
 # ```
 #
 # ```{solution-start} ex-ch-filled
+# :label: sol-ch-filled
 # :class: dropdown
 # ```
 #
@@ -445,13 +449,14 @@ print(f"{np.mean(covered):.2f} ({np.std(covered) / 20**0.5:.2f}) of the filled o
 #
 # (ex-ch-both)=
 #
-# ```{exercise}
+# ```{exercise} Two kinds of gap at once
 # :label: ex-ch-two
 #
 # Covariates *and* outcomes are missing: $X_2,X_3,X_4$ by pure chance, $Y$ by the propensity above. Build intervals for the missing outcomes, with a promise.
 # ```
 #
 # ```{solution-start} ex-ch-two
+# :label: sol-ch-two
 # :class: dropdown
 # ```
 #
@@ -491,5 +496,6 @@ print(f"{np.mean(covered):.3f} ({np.std(covered) / 8**0.5:.3f}) covered, wanted 
 # * Weights and propensities repair a known mechanism. Used the wrong way round they do more harm than doing nothing, and the output looks the same.
 # * Coverage can be counted only where outcomes are known. Where they are missing, the assumption carries the promise.
 #
+# **In the library:** {py:mod}`notebook_lib.guide`, {py:mod}`notebook_lib.report`.
+#
 # The methods: {doc}`01_latent_class` · {doc}`02_matrix_completion` · {doc}`03_mask_conditional` · {doc}`04_mda_nested` · {doc}`05_missing_outcomes`; how to run and copy: {doc}`how_to_use`.
-# In the library: {py:mod}`notebook_lib.guide`.
