@@ -63,7 +63,9 @@ class Advice:
     assumption : str
         What must hold of the gaps.
     guarantee : str
-        What is promised then.
+        What is promised then, in a few words.
+    in_full : str
+        The same in a sentence.
     caution : str
         Where it fails, or what it costs.
     call : str
@@ -77,6 +79,7 @@ class Advice:
     method: str
     assumption: str
     guarantee: str
+    in_full: str
     caution: str
     call: str
     chapter: str
@@ -97,6 +100,8 @@ GUIDE: tuple[Advice, ...] = (
         "split CP or CQR",
         "rows are exchangeable",
         "marginal, 1 − α",
+        "marginal: a new row is covered with probability at least 1 − α, on average "
+        "over rows",
         "nothing for single rows or groups",
         "notebook_lib.split.SplitConformalRegressor",
         "how_to_use",
@@ -107,6 +112,7 @@ GUIDE: tuple[Advice, ...] = (
         "mixture, then split CP",
         "rows are exchangeable; one fitted mixture for calibration and test rows",
         "marginal, 1 − α",
+        "marginal: at least 1 − α on average over the classes together",
         "a rare class may be covered far less often",
         "notebook_lib.latent.LatentClassConformal",
         "01_latent_class",
@@ -117,6 +123,8 @@ GUIDE: tuple[Advice, ...] = (
         "SCMC",
         "entries are seen with known (or estimated) weights",
         "simultaneous over the group, 1 − α",
+        "simultaneous: all entries of a group are covered together with probability at "
+        "least 1 − α, on average over groups",
         "as good as the weights",
         "notebook_lib.matrix.StructuredConformalCompletion",
         "02_matrix_completion",
@@ -127,6 +135,7 @@ GUIDE: tuple[Advice, ...] = (
         "impute, then CQR",
         "rows, with their gaps, are exchangeable",
         "marginal, 1 − α",
+        "marginal: at least 1 − α on average over all patterns of gaps together",
         "rows with many gaps may be covered less often",
         "notebook_lib.covariates.ImputedSplitRegressor",
         "03_mask_conditional",
@@ -137,6 +146,8 @@ GUIDE: tuple[Advice, ...] = (
         "calibrate on the same mask",
         "rows, with their gaps, are exchangeable",
         "for each pattern, 1 − α",
+        "mask-conditional: at least 1 − α on every pattern of gaps, whatever makes the "
+        "gaps",
         "infinite on patterns with fewer than 1/α − 1 calibration rows",
         "notebook_lib.covariates.PerMaskRegressor",
         "04_mda_nested",
@@ -147,7 +158,9 @@ GUIDE: tuple[Advice, ...] = (
         "CP-MDA-Exact",
         "gaps are independent of covariates and outcome",
         "for each pattern, 1 − α",
-        "infinite where fewer than 1/α − 1 rows observe as much as the test row",
+        "mask-conditional: at least 1 − α on every pattern of gaps",
+        "infinite where fewer than 1/α − 1 rows observe as much as the test row; nexCP "
+        "with mask weights and LCP (chapter 3) promise the same",
         "notebook_lib.covariates.CPMDAExact",
         "04_mda_nested",
     ),
@@ -157,6 +170,9 @@ GUIDE: tuple[Advice, ...] = (
         "CP-MDA-Nested*",
         "gaps are independent of covariates and outcome",
         "for each pattern, 1 − 2α",
+        "mask-conditional: at least 1 − 2α on every pattern of gaps (in practice about "
+        "1 − α); with all calibration rows also on average over patterns, whatever "
+        "makes the gaps",
         "predicts each row under many masks; without MCAR, marginal only",
         "notebook_lib.covariates.CPMDANestedStar",
         "04_mda_nested",
@@ -167,6 +183,7 @@ GUIDE: tuple[Advice, ...] = (
         "split CP on the observed rows",
         "outcomes go missing completely at random",
         "marginal, 1 − α",
+        "marginal: at least 1 − α on average over rows, observed or not",
         "fails as soon as the gaps depend on the covariates",
         "notebook_lib.split.SplitConformalRegressor",
         "05_missing_outcomes",
@@ -177,6 +194,8 @@ GUIDE: tuple[Advice, ...] = (
         "weighted CP",
         "missing at random given the covariates, propensity known (or estimated)",
         "marginal over the missing rows, 1 − α",
+        "marginal over the rows whose outcome is missing: at least 1 − α with the true "
+        "propensity",
         "as good as the propensity",
         "notebook_lib.outcomes.MissingOutcomeConformal",
         "05_missing_outcomes",
@@ -187,6 +206,9 @@ GUIDE: tuple[Advice, ...] = (
         "pro-CP",
         "missing at random given the covariates, propensity known (or estimated)",
         "share of missing rows covered, given their propensity bins: 1 − α − slack",
+        "on average over the missing rows, given their propensity bins: the expected "
+        "share of them that is missed is at most α plus the slack of the bins (at most "
+        "ε/4)",
         "wider; infinite where bins hold too few observed rows",
         "notebook_lib.outcomes.MissingOutcomeConformal",
         "05_missing_outcomes",
@@ -197,6 +219,8 @@ GUIDE: tuple[Advice, ...] = (
         "pro-CP2",
         "missing at random given the covariates, propensity known (or estimated)",
         "mean square of the missed share, given the bins: α² plus slack",
+        "given the propensity bins, the mean square of the share missed is at most α² "
+        "plus twice the slack of the bins: bad draws are rarer than with pro-CP",
         "wider still",
         "notebook_lib.outcomes.MissingOutcomeConformal",
         "05_missing_outcomes",
@@ -206,6 +230,7 @@ GUIDE: tuple[Advice, ...] = (
         "outcomes",
         "none in this book",
         "gaps depend on the outcome itself",
+        "none",
         "none",
         "first find covariates that explain the gaps",
         "",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .. import guide
+
 __all__ = ["METHODS", "Method", "applicable", "check_method"]
 
 
@@ -15,8 +17,10 @@ class Method(NamedTuple):
     name : str
         Name in the book.
     short : str
-        Guarantee in three words.
-    guarantee, assumption : str
+        Guarantee in a few words, as in the guide.
+    guarantee : str
+        In a sentence, as in the guide.
+    assumption : str
         In sentences.
     chapter : str
         Where it is explained.
@@ -51,110 +55,92 @@ _MAR = (
     "chance of being observed. MAR cannot be tested."
 )
 
+
+def _method(key, assumption, why_not, cases, *, name=None, labels=True):
+    """One method: what it promises is the guide's word, under the report's name."""
+    entry = guide.advice(key)
+    chapter = entry.page.lower() if entry.chapter[0].isdigit() else "the book's start"
+    return Method(
+        name or entry.method,
+        entry.guarantee,
+        f"{entry.in_full}.",
+        assumption,
+        chapter,
+        why_not,
+        cases,
+        labels,
+    )
+
+
 METHODS = {
-    "split": Method(
-        "split CQR",
-        "marginal, 1 - alpha",
-        "marginal: a new row is covered with probability at least 1 - alpha, on "
-        "average over rows.",
+    "split": _method(
+        "split-cp",
         _EXCHANGEABLE,
-        "the library's `split`",
         "it cannot take gaps.",
         ("none",),
+        name="split CQR",
     ),
-    "exact": Method(
-        "CP-MDA-Exact",
-        "mask-conditional, 1 - alpha",
-        "mask-conditional: at least 1 - alpha on every mask.",
+    "exact": _method(
+        "cp-mda-exact",
         _EXCHANGEABLE + _MCAR,
-        "chapter 4",
         "infinite on masks that too few other rows fit under.",
         ("covariates",),
     ),
-    "nested": Method(
-        "CP-MDA-Nested*",
-        "marginal and mask-conditional, 1 - 2 alpha",
-        "at least 1 - 2 alpha on average over masks, whatever makes the gaps; the same "
-        "on every mask if gaps are independent of the data (in practice about "
-        "1 - alpha).",
+    "nested": _method(
+        "nested-star",
         _EXCHANGEABLE + _MCAR,
-        "chapter 4",
         "longer where rows are complete: every calibration row is used, under a larger "
         "mask.",
         ("covariates",),
     ),
-    "adaptive": Method(
-        "CP-MDA-Nested* (adaptive)",
-        "mask-conditional, 1 - 2 alpha",
-        "mask-conditional: at least 1 - 2 alpha on every mask (in practice about "
-        "1 - alpha).",
+    "adaptive": _method(
+        "nested-star",
         _EXCHANGEABLE + _MCAR,
-        "chapter 4",
-        "without independent gaps it promises nothing.",
+        "it leaves calibration rows out: without independent gaps it promises nothing.",
         ("covariates",),
+        name="CP-MDA-Nested* (adaptive)",
     ),
-    "imputed": Method(
-        "impute, then split CQR",
-        "marginal, 1 - alpha",
-        "marginal: at least 1 - alpha on average over all masks together.",
+    "imputed": _method(
+        "impute-cqr",
         _EXCHANGEABLE,
-        "chapter 4",
         "one threshold for all masks: too short for rows with many gaps, too long for "
         "complete ones. Enough if only the average matters.",
         ("covariates",),
     ),
-    "per-mask": Method(
-        "same mask",
-        "mask-conditional, 1 - alpha",
-        "mask-conditional: at least 1 - alpha on every mask, whatever makes the gaps.",
+    "per-mask": _method(
+        "same-mask",
         _EXCHANGEABLE,
-        "chapter 4",
         "infinite on every mask with few rows of its own.",
         ("covariates",),
+        name="same mask",
     ),
-    "weighted": Method(
-        "weighted CP",
-        "marginal over missing rows, 1 - alpha",
-        "marginal over the rows whose outcome is missing: at least 1 - alpha with the "
-        "true propensity.",
+    "weighted": _method(
+        "weighted-cp",
         _MAR,
-        "chapter 5",
         "an average over all missing rows, whatever their propensity.",
         ("outcome", "both"),
     ),
-    "pro-cp": Method(
-        "pro-CP (one representative)",
-        "bin-conditional and simultaneous, 1 - alpha - slack",
-        "bin-conditional and simultaneous: the expected share of missing rows that are "
-        "missed is at most alpha plus the slack of the bins (at most epsilon / 4), "
-        "given the propensity bins of all rows.",
+    "pro-cp": _method(
+        "pro-cp",
         _MAR,
-        "chapter 5",
         "wider than weighted CP, and infinite where bins hold few rows.",
         ("outcome", "both"),
-        False,
+        name="pro-CP (one representative)",
+        labels=False,
     ),
-    "pro-cp2": Method(
-        "pro-CP2",
-        "bin-conditional, in squared miss rate",
-        "bin-conditional, for the square of the share missed: protects against bad "
-        "draws more than pro-CP.",
+    "pro-cp2": _method(
+        "pro-cp2",
         _MAR,
-        "chapter 5",
         "wider still; for when a bad draw costs more than an average one.",
         ("outcome", "both"),
-        False,
+        labels=False,
     ),
-    "matrix": Method(
-        "StructuredConformalCompletion",
-        "simultaneous over a group of entries",
-        "simultaneous: all entries of a group are covered with probability at least "
-        "1 - alpha.",
+    "matrix": _method(
+        "scmc",
         "which entries are seen follows known (or well estimated) sampling weights.",
-        "chapter 2",
         "it fills entries of a matrix; here one column is wanted from the others.",
         ("matrix",),
-        False,
+        labels=False,
     ),
 }
 
