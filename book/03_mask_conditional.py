@@ -501,7 +501,7 @@ report = covariates.mask_report(
     n_repeats=10,
     rng=0,
 )
-report.loc[report["n_rows"] >= 10, ["method", "mask", "usable", "coverage", "mc_error", "verdict"]].round(3)
+report.loc[report["n_rows"] >= 10, ["method", "mask", "usable", "coverage", "mc_error", "median_length", "verdict"]].round(3)
 
 # %% [markdown]
 # ## Exercises

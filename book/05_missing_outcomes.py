@@ -77,6 +77,7 @@ from notebook_lib import outcomes as mo
 from notebook_lib.exceptions import InfiniteSetWarning
 from notebook_lib.studies import missing_outcomes as ms
 from notebook_lib.studies import outcome_checks as exact
+from notebook_lib.studies import outcome_larger_verdicts as larger
 from notebook_lib.studies import outcome_partitions as brute
 from notebook_lib.studies import outcome_table as table_1
 from notebook_lib.studies import outcome_theory as theory
@@ -91,7 +92,8 @@ rng = np.random.default_rng(seed)
 at_defaults = (alpha, epsilon, n_total) == (0.2, 0.1, 500) and min(n_trials / 5, n_slow) >= 20
 stored = {name: studies.load(f"missing-outcomes-{name}") for name in ms.STORED}
 paper = {name: frame for name, (frame, _) in stored.items()}
-paper["jobs-facts"], _ = studies.load("missing-outcomes-jobs-facts")
+for name in ("jobs-facts", "laws", "partitions", "samples"):
+    paper[name], _ = studies.load(f"missing-outcomes-{name}")
 
 
 def check_all(checks, scale="any"):
@@ -359,12 +361,13 @@ step = np.log1p(0.1)
 spans = [(offset, offset + 10 * step) for offset in (0, 0.3 * step)]
 fewest = [exact.greedy_cover(0.1, low, high - 1e-6) for low, high in spans]
 used = [exact.grid_bins(0.1, *span) for span in spans]
-with claims.fold("Theorem 3 and Remark 3"):
+with claims.fold("Theorem 3, Remark 3, and Lemma 1 with more laws"):
     claims.check("procp-T06", gap, at_least=error / (4 * (1 + error)), scale="any", part="two-point examples")
     claims.check("procp-T06", largest, expected=mo.sharp_slack(error), tol=1e-6, scale="any", part="supremum over weights")
     claims.check("procp-T06", np.diff(ladder, axis=0), at_least=0, tol=1e-15, scale="any", part="the chain of bounds")
     claims.check("procp-T07", fewest, expected=10, scale="any", part="fewest bins")
     claims.check("procp-T07", used, expected=[10, 11], scale="any", part="bins of the grid")
+    check_all(larger.laws(paper["laws"]), "paper")
 
 # %% [markdown]
 # ```{prf:theorem} pro-CP (Theorem 2; Theorem 4 for an estimate)
@@ -437,8 +440,10 @@ two = [mo.cell_masses(np.array([u]), np.array([100, 1]))[0] for u in ((2, 0), (1
 claims.check("procp-T17", two, expected=[0.0196, 0.2550], tol=1e-4, scale="any", part="counterexample to (27)")
 often = dict(expected=0.28, tol=0.1, note="the share depends on the law of the cases, which is free")
 claims.check("procp-T17", brute.averaging_fails(rng, 1000), **often, scale="any", part="share of cases that fail")
-with claims.fold("Partitions against brute force"):
+with claims.fold("Partitions against brute force, and on whole samples"):
     check_all(theory.partitions(rng, n_cases))
+    check_all(larger.partitions(paper["partitions"]), "paper")
+    check_all(larger.samples(paper["samples"]), "paper")
 theory.masses_of_samples(rng).round(3)
 
 # %% [markdown]
@@ -966,6 +971,7 @@ print(f"{len(intervals)} missing outcomes, {covered.mean():.2f} covered (wanted 
 # ```
 #
 # ````{solution-start} ex-mo-one-bin
+# :label: sol-mo-one-bin
 # :class: dropdown
 # ````
 #
@@ -990,6 +996,7 @@ for m in (1, 5, 20):
 # ```
 #
 # ````{solution-start} ex-mo-weights
+# :label: sol-mo-weights
 # :class: dropdown
 # ````
 #

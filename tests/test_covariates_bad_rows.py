@@ -5,6 +5,8 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
+from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.linear_model import LinearRegression
 from test_covariates_inputs import IDS, REGRESSORS, quick, trained
 
@@ -19,6 +21,7 @@ from notebook_lib.covariates import (
     NexCP,
     Supermask,
     check_masked,
+    default_imputer,
     kernel_weights,
     mask_report,
     rank_weights,
@@ -368,3 +371,51 @@ def test_the_report_refuses_gaps_in_the_outcome(data):
     y[5] = np.nan
     with pytest.raises(ValueError, match="y holds 1 NaN"):
         mask_report(X, y)
+
+
+def test_the_report_has_error_bars_and_says_where_rows_are_too_few(data):
+    X, y = data
+    X = np.where(np.isnan(X), 0.2, X)
+    X[:90, 1] = np.nan
+    X[90:96, 0] = np.nan
+    methods = {"exact": CPMDAExact(LinearRegression(), score="absolute")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", InfiniteSetWarning)
+        table = mask_report(X, y, methods=methods, n_repeats=6, rng=1)
+    table = table.set_index("mask")
+    assert table.loc["100", "verdict"] == "too few rows"
+    assert table.loc["010", "verdict"] == "ok"
+    low, mid, high = table[["length_low", "median_length", "length_high"]].to_numpy().T
+    assert (low <= mid).all()
+    assert (mid <= high).all()
+    assert (table["mc_error"] >= 0).all()
+    # Rows of the whole table are many: their median is known better than a mask's.
+    spread = (high - low) / mid
+    at = {mask: k for k, mask in enumerate(table.index)}
+    assert spread[at["all"]] < 0.2
+
+
+@pytest.mark.parametrize(
+    "imputer",
+    [
+        SimpleImputer(),
+        SimpleImputer(strategy="median"),
+        KNNImputer(),
+        GaussianImputer(draw=True),
+        "chained draws",
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("model", [REGRESSORS[1], *REGRESSORS[4:]], ids=repr)
+def test_any_imputer_serves(data, imputer, model):
+    X, y = data
+    if imputer == "chained draws":
+        imputer = default_imputer().set_params(sample_posterior=True, max_iter=3)
+    fit = clone(model).set_params(imputer=imputer, alpha=0.2)
+    fit.fit(X[:150].copy(), y[:150]).conformalize(X[150:250].copy(), y[150:250])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InfiniteSetWarning)
+        _, out = fit.predict_interval(X[250:].copy())
+    covered = contains(out[:, :, 0], y[250:]).mean()
+    assert covered > 0.8 - 4 * np.sqrt(0.16 / 50)
+    assert not np.isnan(out).any()

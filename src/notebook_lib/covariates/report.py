@@ -48,10 +48,12 @@ def mask_report(
         and one for all masks together (``"all"``): ``n_missing``, ``n_rows`` in the
         table, ``usable`` (mean number of calibration rows that CP-MDA-Exact can use),
         ``n_test``, ``coverage``, ``mc_error`` (over distinct rows, splits averaged
-        first), ``median_length``, ``share_infinite`` and ``verdict``: ``"too few
-        rows"`` where ``usable`` is below ``ceil(1/alpha) - 1`` or fewer than 10 rows
-        were tested, ``"undercovers"`` where coverage is below the level by more than
-        three errors, else ``"ok"``.
+        first), ``median_length`` with ``length_low`` and ``length_high`` (order
+        statistics around it, about 95 % for that many distinct rows),
+        ``share_infinite`` and ``verdict``: ``"too few rows"`` where ``usable`` is
+        below ``ceil(1/alpha) - 1`` or fewer than 10 rows were tested,
+        ``"undercovers"`` where coverage is below the level by more than three errors,
+        else ``"ok"``.
 
     Raises
     ------
@@ -123,6 +125,15 @@ def _one_split(name, method, table, y, parts, alpha):
     )
 
 
+def _around_median(lengths, n_rows):
+    """Two order statistics around the median, as wide as `n_rows` values allow."""
+    ordered, reach = np.sort(lengths), 0.98 / np.sqrt(n_rows)
+    middle, last = (len(ordered) - 1) // 2, len(ordered) - 1
+    low = min(middle, int(np.floor(last * max(0.5 - reach, 0.0))))
+    high = max(middle, int(np.ceil(last * min(0.5 + reach, 1.0))))
+    return float(ordered[low]), float(ordered[high])
+
+
 def _summarise(frame, by_mask, alpha):
     frame = frame.join(by_mask, on="row")
     everything = frame.assign(mask="all")
@@ -137,6 +148,7 @@ def _summarise(frame, by_mask, alpha):
         coverage, usable = float(each.mean()), float(part["usable"].mean())
         poor = usable < needed or len(each) < 10
         low = coverage + 3 * error < 1 - alpha
+        ends = _around_median(part["length"].to_numpy(), len(each))
         out.append(
             {
                 "method": method,
@@ -148,6 +160,8 @@ def _summarise(frame, by_mask, alpha):
                 "coverage": coverage,
                 "mc_error": float(error),
                 "median_length": float(np.sort(part["length"])[(len(part) - 1) // 2]),
+                "length_low": ends[0],
+                "length_high": ends[1],
                 "share_infinite": float(part["infinite"].mean()),
                 "verdict": "undercovers" if low else "too few rows" if poor else "ok",
             }

@@ -54,9 +54,9 @@ model33 = Study(
     name="mda_model33",
     scenarios=[{"n_draws": 100_000}],
     replicate=replicate_model33,
-    n_replicates=100,
+    n_replicates=1000,
     seed=41,
-    description="Model 3.3 and Figure 1: variances of 100 samples of 100 000 rows",
+    description="Model 3.3 and Figure 1: variances of 1000 samples of 100 000 rows",
     document=DOCUMENT,
 )
 

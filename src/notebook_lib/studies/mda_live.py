@@ -175,7 +175,7 @@ def method_checks(seed) -> dict[str, bool]:
         leaks), A10 (Algorithm 3), B3 (Nested by sorting), B6 (imputer by row).
     """
     rng = np.random.default_rng(seed)
-    X, _, y = _small(rng, 240)
+    X, _, y = _small(rng, 1180)
     fit = X[:100], y[:100]
     cal, y_cal, test = X[100:180], y[100:180], X[180:]
     options = {"imputer": GaussianImputer(), "alpha": 0.2}
@@ -246,8 +246,8 @@ def algorithm_three(rng) -> bool:
     X, M, y = _small(rng, 60)
     truth = GaussianLinear([1.0, 2.0, -1.0, 0.5], 0.0, equicorrelated(4, 0.5))
     m = np.array([False, True, False, False])
-    tests = np.where(m, np.nan, rng.normal(size=(40, 4)))
-    plan = PairPlan(M, np.tile(m, (40, 1)), AllRows())
+    tests = np.where(m, np.nan, rng.normal(size=(100, 4)))
+    plan = PairPlan(M, np.tile(m, (100, 1)), AllRows())
     same = True
     for view in plan.views(truth.conditional_mean, X, tests):
         radius = np.abs(y - view.calibration)
@@ -257,7 +257,7 @@ def algorithm_three(rng) -> bool:
         for k in range(60):  # row k of Algorithm 3: predictor under max(m, nu_k)
             both = m | M[k]
             own = truth.conditional_mean(X[k : k + 1], both[None])
-            new = truth.conditional_mean(tests[view.rows], np.tile(both, (40, 1)))
+            new = truth.conditional_mean(tests[view.rows], np.tile(both, (100, 1)))
             slow_low.append(new - np.abs(y[k] - own))
             slow_high.append(new + np.abs(y[k] - own))
         slow = covering_segments(np.array(slow_low).T, np.array(slow_high).T, 12)
@@ -270,8 +270,8 @@ def algorithm_three(rng) -> bool:
 
 def nested_by_sorting(rng) -> bool:
     """The 2023 interval equals its definition, and holds the starred hull (B3)."""
-    low = rng.normal(size=(500, 40)) - 1
-    high = low + rng.normal(size=(500, 40)) + 2
+    low = rng.normal(size=(1000, 40)) - 1
+    high = low + rng.normal(size=(1000, 40)) + 2
     r = 8
     out = unstarred_bounds(low, high, r)
     by_sort = np.column_stack([np.sort(low)[:, r - 1], np.sort(high)[:, -r]])
