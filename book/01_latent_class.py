@@ -225,7 +225,7 @@ claims.check("em-A1", climb, at_least=0, tol=1e-9, scale="any", part="likelihood
 # \hat q=V_{(k)},\quad k=\ceil{(1-\alpha)(n_{\rm cal}+1)},
 # $$
 #
-# with $\hat q=\infty$ if $k>n_{\rm cal}$: the conformal quantile of {doc}`notation`.
+# with $\hat q=\infty$ if $k>n_{\rm cal}$: the conformal quantile of {doc}`notation <notation>`.
 #
 # ```{prf:theorem} Validity, whatever the imputation
 # :label: thm-lc-validity
@@ -458,7 +458,7 @@ plt.show()
 # The limits are checked over the whole grid.
 # With $\beta=0$ or $\delta=0$ every pipeline is within Monte-Carlo error of ignoring the class.
 # The other limit is not reached on this grid: at $\delta=6$ a few labels are still wrong, which 200 repetitions can see, so that verdict differs; the pipelines are close, within 5 % of the way from the oracle (0) to ignoring the class (1).
-# We keep an intercept in the class-blind baseline; the blueprint writes none (1.E4 of the {doc}`errata`).
+# We keep an intercept in the class-blind baseline; the blueprint writes none (1.E4 of the {doc}`errata <errata>`).
 
 # %%
 oracle, hard, soft, slopes, reg, dense, ignore = METHODS.values()
@@ -691,7 +691,7 @@ plt.show()
 #
 # * *Calibrating on the rows that were fitted.* With 60 rows for everything, the residuals are too small: coverage falls short.
 # * *A new mixture on the calibration rows.* The regression was fitted to the training mixture's classes, and a new mixture names and shapes its own. Calibration scores then have little to do with test scores. Here they are often too large, and the sets too wide; nothing says that they must err on that side.
-# * *A shifted class mix.* The test rows hold mostly outer classes. Their residuals are larger, and the calibrated quantile is too small for all pipelines but one: the density set has a likelihood for each class. (A shift in what *is* seen can be mended by weights: {doc}`05_missing_outcomes`.)
+# * *A shifted class mix.* The test rows hold mostly outer classes. Their residuals are larger, and the calibrated quantile is too small for all pipelines but one: the density set has a likelihood for each class. (A shift in what *is* seen can be mended by weights: {doc}`chapter 5 <05_missing_outcomes>`.)
 
 # %%
 tries = pd.concat([broken_coverage(child) for child in rng.spawn(4 * n_reps)])
@@ -705,7 +705,7 @@ assert broken.loc["shifted class mix", [hard, soft, reg, ignore]].mean() < 0.885
 # %% [markdown]
 # ## Where we differ from the document
 #
-# The numbers are those of the {doc}`errata`, which has all entries, each with what still stands; {doc}`additions` lists what this chapter adds.
+# The numbers are those of the {doc}`errata <errata>`, which have all entries, each with what still stands; {doc}`what we add <additions>` has a page too.
 #
 # * **EM-soft is not the conditional mean.** The weighted loss shrinks the intercepts to $W\beta$ ({prf:ref}`prop-lc-attenuation`, with its check; 1.E1). The pipeline stays valid; it is longer than it need be once $\beta$ is large and the classes separate. Least squares on $[X,\tau]$ mends it.
 # * **The class-blind baseline needs an intercept** (1.E4). The blueprint predicts $\hat\theta^\top x$. If the $\beta_k$ do not average to zero, that baseline is charged for their mean. The cell below moves all intercepts by one: with an intercept in the fit nothing changes, without it the interval grows, for no reason that has to do with $Z$.
@@ -845,5 +845,5 @@ pd.DataFrame(lines, index=["coverage", "length", "coverage, in doubt", "length, 
 #
 # **In the library:** {py:class}`~notebook_lib.latent.LatentClassConformal`, {py:class}`~notebook_lib.latent.EMGaussianMixture`, {py:class}`~notebook_lib.latent.LatentClassDGP`, {py:func}`~notebook_lib.latent.imputation_quality`, {py:func}`~notebook_lib.latent.attenuation_matrix`.
 #
-# Next door: in {doc}`05_missing_outcomes` the outcome is what is missing, and in {doc}`04_mda_nested` a covariate that was recorded for other rows.
+# Next door: in {doc}`chapter 5 <05_missing_outcomes>` the outcome is what is missing, and in {doc}`chapter 4 <04_mda_nested>` a covariate that was recorded for other rows.
 # Not sure that this is your gap? {doc}`06_choosing_a_method` asks three questions and runs the methods side by side.

@@ -33,7 +33,7 @@
 # | What is missing | Entries of the covariates, in training, calibration and test rows. Outcomes are complete. |
 # | Assumption | Masks independent of covariates and outcome (MCAR). |
 # | Guarantee | **Mask-conditional**, $1-\alpha$: for equal weights, weights that look at masks only, and LCP. **Not** for the published rank weights of nexCP. |
-# | You need | Split conformal prediction {cite:p}`angelopoulos2023gentle` and the weighted quantile of {doc}`notation`. CP-MDA-Exact and CP-MDA-Nested are baselines here and the subject of {doc}`04_mda_nested`. |
+# | You need | Split conformal prediction {cite:p}`angelopoulos2023gentle` and the weighted quantile of {doc}`notation <notation>`. CP-MDA-Exact and CP-MDA-Nested are baselines here and the subject of {doc}`chapter 4 <04_mda_nested>`. |
 # | Run time | About a minute at the defaults. The stored studies took {glue:text}`paper_minutes` minutes of one busy core. |
 # ```
 
@@ -87,7 +87,7 @@ usual = alpha == 0.1 and rho == 0.99 and n_reps >= 20 and n_each >= 100 and n_th
 #
 # Rows $(X,M,Y)$; $M_j=1$ says that $X_j$ is **missing**. Masks are written left to right: 010 lacks the second covariate.
 # The *available cases* for a test mask $m$ are the calibration rows with $M\subseteq m$ (the document writes $M\preceq m$): they observe at least what the test row does. *Over-masking* hides the rest, so that all have mask $m$.
-# Over-masked available cases with equal weights are CP-MDA-Exact of {doc}`04_mda_nested`; CP-MDA-Nested keeps all calibration rows and hides entries of the test row too.
+# Over-masked available cases with equal weights are CP-MDA-Exact of {doc}`chapter 4 <04_mda_nested>`; CP-MDA-Nested keeps all calibration rows and hides entries of the test row too.
 #
 # Missing covariates are imputed by a **draw** from their fitted conditional law and the mask is not a feature of the model; {ref}`sec-fcp-pipeline` shows that the published tables come out in this way only.
 #
@@ -419,7 +419,7 @@ with claims.fold("Checks of the stand-in for Table 5 and Figure 1"):
 # ## Where it breaks
 #
 # * **MAR.** A column that is always observed drives the gaps of another. The law of $Y$ given what is seen is the same for all masks, but that of what is seen is not: with errors that grow along that column, coverage on the mask falls. With constant errors nothing happens, which is all that the document's simulations could see.
-# * **MNAR.** Under self-masking the rows without any covariate are a biased lot: the mask 111, left out of the published tables, is covered far too seldom. Calibrating on rows of the same mask alone holds for any mechanism, and is infinite where they are fewer than nine (at $\alpha=0.1$). {doc}`04_mda_nested` proves that it must be ({prf:ref}`thm-mda-hard`).
+# * **MNAR.** Under self-masking the rows without any covariate are a biased lot: the mask 111, left out of the published tables, is covered far too seldom. Calibrating on rows of the same mask alone holds for any mechanism, and is infinite where they are fewer than nine (at $\alpha=0.1$). {doc}`chapter 4 <04_mda_nested>` proves that it must be ({prf:ref}`thm-mda-hard`).
 
 # %%
 unequal = theory.mar_heteroscedastic(n_theory * 4 // 3, rng)
@@ -463,7 +463,7 @@ plt.show()
 # %% [markdown]
 # ## Where we differ from the document
 #
-# The numbers are those of the {doc}`errata`, which has all entries, each with what still stands; {doc}`additions` lists what this chapter adds.
+# The numbers are those of the {doc}`errata <errata>`, which have all entries, each with what still stands; {doc}`what we add <additions>` has a page too.
 #
 # * **Theorem 3** does not hold for rank weights; it does for weights that look at masks ({prf:ref}`thm-fcp-nexcp`, with the star above; 3.E4).
 # * **Direction.** "Ascending order of the distances" together with $\rho^{n+1-i}$ would give the nearest row the *least* weight; the nearest must be heaviest, as the intent and the check say (3.E2).
@@ -565,5 +565,5 @@ glue("stored_tables", ", ".join(told), display=False)
 #
 # **In the library:** {py:class}`~notebook_lib.covariates.NexCP`, {py:class}`~notebook_lib.covariates.LCP`, {py:func}`~notebook_lib.covariates.heom`, {py:func}`~notebook_lib.covariates.mask_report`, {py:class}`~notebook_lib.covariates.GaussianImputer`.
 #
-# Next door: {doc}`04_mda_nested` uses *all* calibration rows by hiding entries of the test row too.
+# Next door: {doc}`chapter 4 <04_mda_nested>` uses *all* calibration rows by hiding entries of the test row too.
 # Not sure that this is your gap? {doc}`06_choosing_a_method` asks three questions and runs the methods side by side.

@@ -634,7 +634,7 @@ with claims.fold("Checks of the tables, each backed by the claims above"):
 #
 # ## Where we differ from the document
 #
-# The numbers are those of the {doc}`errata`, which has all entries, each with what still stands; {doc}`additions` lists what this chapter adds.
+# The numbers are those of the {doc}`errata <errata>`, which have all entries, each with what still stands; {doc}`what we add <additions>` has a page too.
 #
 # * **Hardness constants.** Theorem 2.3 and Propositions 2.6 and 2.8 as printed rest on Lemma A.3, which is false; {prf:ref}`thm-mda-hard` has the corrected bound (with $2\rho$ for Proposition 2.8). The message stands (4.E5).
 # * **Index sets.** Algorithm 1 sums over all calibration rows and compares with the size of the chosen ones, Algorithm 3 the other way round; both mean the chosen ones (4.E1). The text's "$M^{(k)}\not\subseteq M$" for Exact is "$\subseteq$" (4.E2).
@@ -645,7 +645,7 @@ with claims.fold("Checks of the tables, each backed by the claims above"):
 #
 # ## Copy this
 #
-# Which mask is in trouble? The report of {doc}`03_mask_conditional`, with the methods of this chapter around linear quantile regression.
+# Which mask is in trouble? The report of {doc}`chapter 3 <03_mask_conditional>`, with the methods of this chapter around linear quantile regression.
 # `usable` counts the calibration rows that see at least as much as the mask, all that CP-MDA-Exact has.
 # The verdict is `undercovers` where coverage is more than three errors below the level, so read it with `mc_error`: on a mask with few rows, *ok* means *not refuted*.
 
@@ -739,5 +739,5 @@ glue("paper_minutes", round(sum(m["wall_seconds"] for m in manifests.values()) /
 #
 # **In the library:** {py:class}`~notebook_lib.covariates.CPMDANestedStar`, {py:class}`~notebook_lib.covariates.CPMDAExact`, {py:class}`~notebook_lib.covariates.CPMDANested`, {py:class}`~notebook_lib.covariates.SameMask`, {py:func}`~notebook_lib.covariates.covering_union`, {py:func}`~notebook_lib.covariates.mask_report`.
 #
-# Next door: {doc}`03_mask_conditional` weights the same over-masked rows; {doc}`05_missing_outcomes` has gaps in the outcome instead.
+# Next door: {doc}`chapter 3 <03_mask_conditional>` weights the same over-masked rows; {doc}`chapter 5 <05_missing_outcomes>` has gaps in the outcome instead.
 # Not sure that this is your gap? {doc}`06_choosing_a_method` asks three questions and runs the methods side by side.

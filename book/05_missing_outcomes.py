@@ -122,7 +122,7 @@ glue("paper_minutes", f"{sum(m['wall_seconds'] for _, m in stored.values()) / 60
 # Given the $A$'s, calibration rows are i.i.d. from $P_{X\mid A=1}\times P_{Y\mid X}$ and test rows from $P_{X\mid A=0}\times P_{Y\mid X}$.
 # There are $n$ of the first and $m$ of the second; superscript 1 counts calibration and superscript 0 test, everywhere.
 #
-# A model fitted on *other* rows gives a score $s(x,y)$; $S_i=s(X_i,Y_i)$ is small where the prediction was good (we keep the paper's letters: $S_i$ and $q$ are the $V_i$ and $\hat q$ of {doc}`notation`).
+# A model fitted on *other* rows gives a score $s(x,y)$; $S_i=s(X_i,Y_i)$ is small where the prediction was good (we keep the paper's letters: $S_i$ and $q$ are the $V_i$ and $\hat q$ of {doc}`notation <notation>`).
 # Every method of this chapter returns a threshold $q$ for each test row, and the set $\{y: s(x,y)\le q\}$: for the residual score $[\hat\mu(x)-q,\hat\mu(x)+q]$.
 # $q=\infty$ is the set of all outcomes, and is left as it is.
 #
@@ -204,7 +204,7 @@ mo.bin_table(cal, test).T
 # ## One threshold for all: the method by hand
 #
 # The set (9), on distinct values of the covariates, and pro-CP (11), on propensity bins, are one formula.
-# (The paper calls (9) simultaneous, for one threshold serves all test rows; the promise is on average, not for all of them at once as in {doc}`02_matrix_completion`.)
+# (The paper calls (9) simultaneous, for one threshold serves all test rows; the promise is on average, not for all of them at once as in {doc}`chapter 2 <02_matrix_completion>`.)
 # With $N_k=N_k^1+N_k^0$,
 #
 # $$
@@ -557,7 +557,7 @@ pd.Series(orders, name="threshold")
 # It promises marginal coverage with a known propensity.
 # The paper prints $w=p/(1-p)$, in section 3.1 and in appendix A; its code has the ratio above, and the difference is not small.
 # One sort serves all test rows.
-# The quantile is the weighted one of {doc}`notation`; {doc}`02_matrix_completion` and {doc}`03_mask_conditional` use it too, with weights for how an entry was sampled and for how much two rows have in common.
+# The quantile is the weighted one of {doc}`notation <notation>`; {doc}`chapter 2 <02_matrix_completion>` and {doc}`chapter 3 <03_mask_conditional>` use it too, with weights for how an entry was sampled and for how much two rows have in common.
 #
 # Binned weighted CP does the same inside the bin of the test row.
 # It is bin-conditionally valid at exactly $1-\alpha$ for *any* binning (Proposition 1), because the shift inside a bin has the same ratio; the cost is a small calibration set.
@@ -924,7 +924,7 @@ plt.show()
 # %% [markdown]
 # ## Where we differ from the document
 #
-# The numbers are those of the {doc}`errata`, which has all entries, each with what still stands; {doc}`additions` lists what this chapter adds.
+# The numbers are those of the {doc}`errata <errata>`, which have all entries, each with what still stands; {doc}`what we add <additions>` has a page too.
 #
 # * **Table 1** was not made by (11) but by one representative a bin, with constant levels for pro-CP2 ({ref}`sec-mo-table`; 5.E1, 5.E5). Both forms are valid, and the conclusions stand.
 # * **Weights.** $p/(1-p)$ is printed; the density ratio is $(1-p)/p$, and the code has it (5.E6).
@@ -1022,5 +1022,5 @@ print(f"missing rows: mean of x {x[~seen].mean():.2f}")
 #
 # **In the library:** {py:func}`~notebook_lib.outcomes.procp_threshold`, {py:func}`~notebook_lib.outcomes.procp2_threshold`, {py:func}`~notebook_lib.outcomes.weighted_threshold`, {py:class}`~notebook_lib.outcomes.MissingOutcomeConformal`, {py:func}`~notebook_lib.outcomes.cross_intervals`.
 #
-# Next door: {doc}`04_mda_nested` has gaps in the covariates instead; {doc}`01_latent_class` has a column that nobody recorded.
+# Next door: {doc}`chapter 4 <04_mda_nested>` has gaps in the covariates instead; {doc}`chapter 1 <01_latent_class>` has a column that nobody recorded.
 # Not sure that this is your gap? {doc}`06_choosing_a_method` asks three questions and runs the methods side by side.

@@ -114,7 +114,7 @@ HTML(guide.table_html())
 #
 # * *Why* is a matter of knowledge, not of testing. Data can show that gaps do depend on what was observed; they can never show that gaps do not depend on what was not.
 # * A promise for each pattern needs either many rows of each pattern or gaps that have nothing to do with the data ({prf:ref}`thm-mda-hard`).
-# * Covariates and outcomes may be missing at once. The methods of {doc}`05_missing_outcomes` take any regressor, also one that accepts NaN: {ref}`the second exercise <ex-ch-both>` does that.
+# * Covariates and outcomes may be missing at once. The methods of {doc}`chapter 5 <05_missing_outcomes>` take any regressor, also one that accepts NaN: {ref}`the second exercise <ex-ch-both>` does that.
 #
 # ## The same rows for all
 #
@@ -342,7 +342,7 @@ glue("miss_naive", f"{100 * short['naive']:.0f}", display=False)
 glue("miss_wrong", f"{100 * short['weighted CP (wrong way)']:.0f}", display=False)
 
 # %% [markdown]
-# One by one, all five ratings of a group hold with probability {glue:text}`joint_each`; SCMC makes it {glue:text}`joint_scmc`. (In a matrix this small Bonferroni does as well; {doc}`02_matrix_completion` has the sizes at which it does not.)
+# One by one, all five ratings of a group hold with probability {glue:text}`joint_each`; SCMC makes it {glue:text}`joint_scmc`. (In a matrix this small Bonferroni does as well; {doc}`chapter 2 <02_matrix_completion>` has the sizes at which it does not.)
 # Dropping rows costs {glue:text}`miss_naive` points of coverage, the wrong weights {glue:text}`miss_wrong`.
 #
 # ## Your own data
