@@ -31,6 +31,27 @@ def test_two_sided_criterion(observed, expected, tol):
             check(observed, expected=expected, tol=tol)
 
 
+def test_a_failure_carries_what_was_found():
+    with pytest.raises(claims.ClaimFailed) as miss:
+        check([1.0, 3.0], at_most=2, mc_error=0.1)
+    found = miss.value.outcome
+    assert (found.observed, found.mc_error, found.n_values) == (3.0, 0.1, 2)
+    assert found.slack == pytest.approx(-0.7)
+
+
+def test_a_stored_run_that_misses_says_by_how_much():
+    from notebook_lib.studies.mask_verdicts import assess
+
+    how = {"expected": 0.9, "mc_error": 0.003, "part": "share", "note": "50 runs"}
+    record = assess("em-A1", 0.8905, scale="paper", **how)
+    assert (record.verdict, record.observed) == ("differs", 0.8905)
+    assert record.expected == "0.9 within 3 MC errors"
+    assert "by 0.0005, which is 0.17 of its Monte-Carlo errors" in record.why
+    assert assess("em-A1", 0.8915, scale="paper", **how).verdict == "reproduced"
+    with pytest.raises(claims.ClaimFailed, match="share"):
+        assess("em-A1", 0.8905, scale="quick", **how)
+
+
 @settings(deadline=None)
 @given(finite, finite, st.floats(0, 100), st.floats(0.5, 5))
 def test_monte_carlo_allowance(observed, bound, error, z):

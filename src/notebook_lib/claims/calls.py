@@ -114,11 +114,13 @@ def check(
         )
     outcome = judge(observed, expected, tol, at_least, at_most, allowed, z)
     if not outcome.holds:
-        raise ClaimFailed(
+        miss = ClaimFailed(
             f"{id}{f' ({part})' if part else ''} at {scale} scale: "
             f"wanted {outcome.wanted}; {outcome.detail}"
             + (f", published {published!r}" if published is not None else "")
         )
+        miss.outcome = outcome
+        raise miss
     ours = _largest(mc_error)  # without the published error that was allowed for
     return emit(
         Record(

@@ -11,7 +11,15 @@ from notebook_lib.claims.record import NEGLIGIBLE, show
 
 
 class ClaimFailed(AssertionError):
-    """An asserted claim does not hold; the message carries all the numbers."""
+    """An asserted claim does not hold; the message carries all the numbers.
+
+    Attributes
+    ----------
+    outcome : Outcome or None
+        What :func:`judge` found.
+    """
+
+    outcome: Outcome | None = None
 
 
 @dataclass(frozen=True)
@@ -24,6 +32,7 @@ class Outcome:
     n_values: int
     detail: str
     mc_error: float | None = None
+    slack: float | None = None
 
 
 def judge(observed, expected, tol, at_least, at_most, mc_error, z) -> Outcome:
@@ -89,7 +98,8 @@ def _worst(observed, slacks, words, mc_error) -> Outcome:
     if mc_error is not None:
         error = float(np.broadcast_to(np.asarray(mc_error, float), slack.shape)[at])
         detail += f", mc_error {error!r}"
-    return Outcome(holds, float(observed[at]), words, int(slack.size), detail, error)
+    found, least = float(observed[at]), float(slack[at])
+    return Outcome(holds, found, words, int(slack.size), detail, error, least)
 
 
 def _judge_exact(observed, expected, at_least, at_most) -> Outcome:

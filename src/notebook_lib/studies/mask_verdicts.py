@@ -357,13 +357,23 @@ def assess(id, observed, **criterion):
     try:
         return claims.check(id, observed, **criterion)
     except claims.ClaimFailed as miss:
-        part, note = criterion.get("part", ""), criterion.get("note", "")
-        told = str(miss)
-        why = (
-            f"the paper-scale run misses the criterion: {told[told.index('wanted') :]}"
+        found = miss.outcome
+        told = {name: criterion.get(name, "") for name in ("part", "note")}
+        why = "the stored run misses the criterion"
+        if found.slack is not None and np.isfinite(found.slack):
+            why += f" by {-found.slack:.2g}"
+            if found.mc_error:
+                share = -found.slack / found.mc_error
+                why += f", which is {share:.2g} of its Monte-Carlo errors"
+        return claims.differs(
+            id,
+            found.observed,
+            found.wanted,
+            why=why,
+            mc_error=found.mc_error,
+            scale="paper",
+            **told,
         )
-        told = {"part": part, "note": note, "scale": "paper"}
-        return claims.differs(id, False, True, why=why, **told)
 
 
 def not_stored(id, name, part=""):
