@@ -239,7 +239,18 @@ def test_verify_says_that_lines_are_missing(registry, results, call, capsys):
     call("run", "example")
     studies.REGISTRY["example"] = example.make(seed=6)
     assert call("verify", "example") == 1
-    assert "78 lines in place of 71" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "78 lines in place of 71" in said
+    assert "manifest notes" not in said
+
+
+def test_verify_tells_what_the_manifest_notes(registry, results, call, capsys):
+    call("run", "example")
+    edit(results, note="Needs a file that is not shipped.")
+    studies.REGISTRY["example"] = example.make(seed=6)
+    assert call("verify", "example") == 1
+    said = capsys.readouterr().out
+    assert "Its manifest notes: Needs a file that is not shipped." in said
 
 
 def test_verify_needs_a_stored_result(registry, results, call, capsys):

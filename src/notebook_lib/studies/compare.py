@@ -70,7 +70,8 @@ def verify(
     same : bool
         Whether the CSV comes out with the stored sha256.
     words : str
-        Says so, or where the first difference is and how large the largest.
+        Says so, or where the first difference is, how large the largest, and what
+        the manifest notes (say, data that are not shipped).
 
     Raises
     ------
@@ -91,7 +92,9 @@ def verify(
             write_manifest(folder / f"{study.name}.json", manifest)
         return True, f"{study.name}: the same bytes, sha256 {digest[:16]}"
     before = (folder / f"{study.name}.csv").read_text(encoding="utf-8")
-    return False, f"{study.name}: {_difference(before, text)}"
+    words = f"{study.name}: {_difference(before, text)}"
+    note = manifest.get("note")
+    return False, f"{words}. Its manifest notes: {note}" if note else words
 
 
 def _difference(before: str, after: str) -> str:
