@@ -46,10 +46,10 @@ n_each: int = 100  # test rows for each mask, or each number of gaps
 n_theory: int = 60  # repetitions of the counterexamples
 seed: int = 3  # seed of everything that is drawn
 
-# %%
+# %% tags=["hide-input"]
 from notebook_lib import params
 
-params.validate(
+_ = params.validate(
     globals(),
     alpha=params.between(0, 1),
     rho=params.between(0, 1, closed="right"),

@@ -48,10 +48,10 @@ n_oracle: int = 150  # repetitions with the true predictor
 n_splits: int = 12  # splits of the penguins
 seed: int = 4  # seed of everything that is drawn
 
-# %%
+# %% tags=["hide-input"]
 from notebook_lib import params
 
-params.validate(
+_ = params.validate(
     globals(),
     alpha=params.between(0, 1),
     phi=params.between(0, 1, closed="left"),

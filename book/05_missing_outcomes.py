@@ -51,7 +51,7 @@ seed: int = 5  # seed of everything that is drawn here
 # %% tags=["hide-input"]
 from notebook_lib import params
 
-params.validate(
+_ = params.validate(
     globals(),
     alpha=params.between(0, 1),
     epsilon=params.positive(),
