@@ -22,7 +22,7 @@
 #
 # Two methods answer for each pattern of gaps. **nexCP** weights calibration rows by how near they are, **LCP** smooths the scores around the test row.
 # Both start from the same rows: those that observe at least what the test row observes, hidden down to its mask.
-# This chapter rebuilds them, reproduces their tables, and finds that the rows do the work: the weights hardly matter where they are harmless, and are harmful where they matter.
+# This chapter rebuilds them, sets their tables beside ours, and finds that the rows do the work: the weights hardly matter where they are harmless, and are harmful where they matter.
 #
 # ```{admonition} At a glance
 # :class: tip
