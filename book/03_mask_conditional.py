@@ -286,7 +286,7 @@ paper, base, note = tables.best(runs, "synthetic")
 printed = tables.cells(runs)
 tables.shown(printed, "Table 1", "length", ("CP", "nexCP", "LCP"))
 
-# %% mystnb={"figure": {"caption": "Table 1 (MCAR, three covariates), stored study with 95 % Monte-Carlo intervals, networks if stored. CP and CQR undercover where the second covariate is missing. CP-MDA-Exact, nexCP and LCP stay near the level on all eight masks, and their lengths run parallel to the oracle's (stars).", "name": "fig-fcp-table1"}, "image": {"alt": "Coverage and length by mask for five methods with the oracle length."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Table 1 (MCAR, three covariates), stored study with networks, 95 % Monte-Carlo intervals. CP and CQR undercover where the second covariate is missing. CP-MDA-Exact, nexCP and LCP stay near the level on all eight masks, and their lengths run parallel to the oracle's (stars).", "name": "fig-fcp-table1"}, "image": {"alt": "Coverage and length by mask for five methods with the oracle length."}} tags=["hide-input"]
 fig, axes = plt.subplots(2, 1, figsize=(7.4, 5.2), sharex=True)
 rows = ["marginal", "000", "001", "010", "100", "011", "101", "110", "111"]
 live.plot_table(axes, paper.query("d == 3 and mechanism == 'MCAR'"), lengths, rows)
@@ -299,7 +299,7 @@ plt.show()
 # A cell agrees if it lies within three combined Monte-Carlo errors; the document prints none, so its errors are ours, scaled to its number of replicates.
 # Where networks are stored they are what the document ran; linear models show what does not depend on them.
 
-# %% mystnb={"figure": {"caption": "Ours over the published length against the published length, Tables 1 to 4, all mechanisms; bars are three combined Monte-Carlo errors. Circles: networks (if stored). Crosses: linear models. CQR-MDA-Nested and CQR are left out.", "name": "fig-fcp-agreement"}, "image": {"alt": "Four scatter plots of length ratios near one."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Ours over the published length against the published length, Tables 1 to 4, all mechanisms; bars are three combined Monte-Carlo errors. Circles: networks. Crosses: linear models. CQR-MDA-Nested and CQR are left out.", "name": "fig-fcp-agreement"}, "image": {"alt": "Four scatter plots of length ratios near one."}} tags=["hide-input"]
 fig, axes = plt.subplots(2, 2, figsize=(8.4, 6))
 tables.plot_agreement(axes, printed)
 figures.legend_below(fig, axes)
@@ -482,6 +482,7 @@ plt.show()
 # * **Nested at level $\alpha/2$ a side** fits the printed numbers; the 2023 code uses $\alpha$ a side. "Overly conservative" is largely that level (3.E16).
 # * **Conditioning on all of $X$** (equation 11) is impossible for an interval that sees a part (3.E13).
 #
+# (sec-fcp-copy)=
 # ## Copy this
 #
 # A table with gaps in; for each mask out, the coverage of three methods on rows held out of many splits.
