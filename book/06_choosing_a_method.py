@@ -87,7 +87,7 @@ rng = np.random.default_rng(seed)
 level = 1 - alpha
 sure = min(n_reps / 16, n_light / 30, n_test / 500, n_rows / 1500) >= 1  # enough to judge by
 usual = sure and alpha == 0.1
-pd.set_option("display.precision", 3)
+pd.set_option("display.precision", 3, "display.max_colwidth", None)
 
 # %% [markdown]
 # ## The guide

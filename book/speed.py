@@ -52,6 +52,7 @@ import numpy as np
 import pandas as pd
 
 figures.setup()
+pd.set_option("display.max_colwidth", None)
 print(
     f"{stored.manifest['date']}, {stored.manifest['cores']} cores, Python {stored.manifest['python']}"
 )
