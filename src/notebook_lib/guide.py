@@ -158,7 +158,8 @@ GUIDE: tuple[Advice, ...] = (
         "CP-MDA-Exact",
         "gaps are independent of covariates and outcome",
         "for each pattern, 1 − α",
-        "mask-conditional: at least 1 − α on every pattern of gaps",
+        "mask-conditional: at least 1 − α on every pattern of gaps, if gaps are "
+        "independent of the data",
         "infinite where fewer than 1/α − 1 rows observe as much as the test row; nexCP "
         "with mask weights and LCP (chapter 3) promise the same",
         "notebook_lib.covariates.CPMDAExact",
@@ -170,9 +171,9 @@ GUIDE: tuple[Advice, ...] = (
         "CP-MDA-Nested*",
         "gaps are independent of covariates and outcome",
         "for each pattern, 1 − 2α",
-        "mask-conditional: at least 1 − 2α on every pattern of gaps (in practice about "
-        "1 − α); with all calibration rows also on average over patterns, whatever "
-        "makes the gaps",
+        "with all calibration rows at least 1 − 2α on average over patterns, whatever "
+        "makes the gaps; if gaps are independent of the data the same on every pattern "
+        "(mask-conditional; in practice about 1 − α), also with fewer rows",
         "predicts each row under many masks; without MCAR, marginal only",
         "notebook_lib.covariates.CPMDANestedStar",
         "04_mda_nested",
