@@ -440,8 +440,8 @@ with claims.fold("Figure 3 at paper scale"):
     judge.sizes(runs["network"], "paper", f"network, {manifest_network['n_replicates']} stored replicates", ok=True)
 
 # %% [markdown]
-# The table gives the length saved by keeping at most two more missing covariates, against Nested on all rows, in percent; the document reports 5.5 (marginal) and nearly 10 (complete rows) at 20 % missing, nearly 9.5 (marginal) at 40 %.
-# It may be negative: with fewer rows the rank $\lceil(1-\alpha)(N+1)\rceil/(N+1)$ is larger and noisier. Only "star inside unstarred *on the same rows*" holds row by row.
+# The table gives the length saved by keeping at most two more missing covariates, against Nested on all rows, in per cent; the document reports 5.5 (marginal) and nearly 10 (complete rows) at 20 % missing, nearly 9.5 (marginal) at 40 %.
+# It may be negative: with fewer rows the exact level $\lceil(1-\alpha)(N+1)\rceil/(N+1)$ is larger, and the quantile noisier. Only "star inside unstarred *on the same rows*" holds row by row.
 #
 # How often CP-MDA-Exact is infinite needs no simulation: it is a binomial probability. "Exact is infinite more than half of the time" is about *replicates whose mean length is infinite*; of the rows, far fewer are.
 
