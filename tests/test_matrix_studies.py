@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from notebook_lib.matrix import GroupRegions
+from notebook_lib.studies import matrix_clipping as clipping
 from notebook_lib.studies import matrix_completion as studies
 from notebook_lib.studies import matrix_live as show
 from notebook_lib.studies import matrix_movielens as movielens
@@ -114,3 +116,44 @@ def test_movielens_submatrix_is_the_one_of_the_authors():
     assert seen.sum() == 51_449
     assert (seen.sum(axis=0) == 0).sum() == 6
     assert len(movies) == 1000
+
+
+def test_widths_clipped_on_one_side_are_negative_outside_the_range():
+    lower = np.array([[7.0, 2.0], [0.0, 3.0]])  # the first lies wholly above 5
+    upper = np.array([[11.0, 4.0], [2.0, 9.0]])
+    nothing = np.zeros(2)
+    regions = GroupRegions(lower, lower, upper, nothing, nothing, nothing, None)
+    found = clipping.widths(regions)
+    np.testing.assert_allclose(found["both ends"], (0 + 2 + 1 + 2) / 4)
+    np.testing.assert_allclose(found["one side"], (-2 + 2 + 1 + 2) / 4)
+
+
+def test_clipping_is_measured_on_the_same_regions(monkeypatch):
+    ratings = show.synthetic_ratings(0, n_users=60, n_films=40, n_ratings=1200)
+    M = np.where(ratings.observed, ratings.truth, np.nan)
+    flags = pd.DataFrame({"Crime": np.arange(40) % 2 == 0})
+    w = ratings.observation_weights
+    monkeypatch.setattr(clipping, "movielens_submatrix", lambda: (M, flags))
+    monkeypatch.setattr(clipping, "movielens_weights", lambda: w)
+    for genre, columns in (("none", {"width"}), ("Crime", {"width", "gap"})):
+        scenario = {"genre": genre, "rank": 2, "K": 2}
+        rows, again = (
+            clipping.replicate_clipping(scenario, np.random.default_rng(1))
+            for _ in range(2)
+        )
+        assert rows == again
+        assert [row["clip"] for row in rows] == ["both ends", "one side"]
+        assert all(set(row) == {"method", "clip"} | columns for row in rows)
+        assert rows[1]["width"] <= rows[0]["width"]
+        assert rows[0]["width"] >= 0
+
+
+def test_broken_promises_are_broken_and_kept_ones_kept():
+    table = show.broken_promises(np.random.default_rng(3), n_replicates=16)
+    assert table.index.tolist() == show.PROMISES
+    low, high = table["coverage"].iloc[[1, 4]], table["coverage"].iloc[[0, 2, 3]]
+    allowed = 3 * table["MC error"]
+    assert (low + allowed.iloc[[1, 4]] < 0.9).all()
+    assert (high + allowed.iloc[[0, 2, 3]] > 0.9).all()
+    assert np.isinf(table["median width"].iloc[3])
+    assert table["median width"].iloc[2] > table["median width"].iloc[1]

@@ -425,6 +425,23 @@ def test_a_cell_of_the_anchor_counts_in_combined_errors():
     ]
 
 
+def fig1(mean):
+    row = {"rank": 3, "K": 2, "method": "SCMC", "mean": mean, "mc_error": 0.013}
+    return pd.DataFrame([row | {"published": 2.59, "published_error": 0.019}])
+
+
+def test_the_level_of_figure_1_differs_until_it_agrees():
+    # Combined error 0.023: three of them are 0.069.
+    assert failing([verdicts.level(fig1(2.67))]) == [
+        "differs: level at rank 3 and K = 2"
+    ]
+    with pytest.raises(claims.ClaimFailed, match="agrees"):
+        failing([verdicts.level(fig1(2.65))])
+    told = "level clipped on one side, less the published, mean over rank and K"
+    for mean, parts in ((2.65, []), (2.53, []), (2.67, [told]), (np.nan, [told])):
+        assert failing(verdicts.clipping(fig1(mean))) == parts
+
+
 @pytest.mark.parametrize("which", ["scmc-FA10", "scmc-FA11"])
 def test_each_completion_has_its_own_verdict(which):
     assert failing(verdicts.completion(COMPLETION, which)) == []
