@@ -71,6 +71,7 @@ from notebook_lib.masks import all_masks
 from notebook_lib.studies import mask_checks as checks
 from notebook_lib.studies import mask_conditional as study
 from notebook_lib.studies import mask_live as live
+from notebook_lib.studies import mask_quick as fast
 from notebook_lib.studies import mask_table_verdicts as judge
 from notebook_lib.studies import mask_tables as tables
 from notebook_lib.studies import mask_theory as theory
@@ -280,7 +281,7 @@ with claims.fold("Checks of LCP: distances, bandwidth, what can be conditioned o
 # %%
 cell = dict(base="linear", n_marginal=n_marginal, n_each=n_each)
 few = [(dict(d=3, mechanism="MCAR"), n_reps), (dict(d=3, mechanism="MNAR"), max(2, n_reps // 2))]
-now = live.by_mask(pd.concat([live.live(study.replicate_synthetic, [cell | kind], n, seed) for kind, n in few]))
+now = live.by_mask(pd.concat([live.live(fast.replicate_synthetic, [cell | kind], n, seed) for kind, n in few]))
 runs = tables.load_runs()
 paper, base, note = tables.best(runs, "synthetic")
 printed = tables.cells(runs)
@@ -338,7 +339,7 @@ with claims.fold("Table 1 at paper scale"):
 
 # %%
 variants = {"conditional means": {"draw": False}, "draws, mask as feature": {"add_mask": True}}
-frames = {name: live.by_mask(live.live(study.replicate_synthetic, [cell | few[0][0] | extra], max(2, n_reps // 2), seed)) for name, extra in variants.items()}
+frames = {name: live.by_mask(live.live(fast.replicate_synthetic, [cell | few[0][0] | extra], max(2, n_reps // 2), seed)) for name, extra in variants.items()}
 frames = {"draws": now[now["mechanism"] == "MCAR"]} | frames
 t1 = live.setting(live.published(), 3, "MCAR")
 rows = {name: f.set_index(["method", "mask"]) for name, f in frames.items()}
@@ -377,7 +378,7 @@ with claims.fold("Checks on the printed tables"):
 
 # %%
 few = [(dict(d=5, mechanism="MCAR"), max(2, n_reps // 3)), (dict(d=5, mechanism="MAR"), max(2, n_reps // 3)), (dict(d=8, mechanism="MCAR"), max(2, n_reps // 6))]
-wide = live.by_mask(pd.concat([live.live(study.replicate_synthetic, [cell | kind], n, seed) for kind, n in few]))
+wide = live.by_mask(pd.concat([live.live(fast.replicate_synthetic, [cell | kind], n, seed) for kind, n in few]))
 mixtures = live.live(study.replicate_concrete, [dict(base="linear", mechanism="MCAR")], max(2, n_reps // 3), seed)
 mixtures = live.by_mask(mixtures, ("mechanism", "method", "mask"))
 beside = tables.shown(printed[printed["mechanism"] == "MCAR"], "Table 4", "length", ("CP", "nexCP", "LCP"))

@@ -1,10 +1,10 @@
-"""The live replicates of chapter 4 give the rows of the stored studies' code."""
+"""The live replicates of chapters 3 and 4 give the rows of the stored studies' code."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from notebook_lib.studies import mda_nested, mda_quick
+from notebook_lib.studies import mask_conditional, mask_quick, mda_nested, mda_quick
 
 SMALL = {"base": "linear", "phi": 0.8, "n_marginal": 30, "n_each": 6}
 
@@ -44,3 +44,19 @@ def test_the_additive_learner_on_one_mask_is_that_of_all_masks():
     wanted = every.loc[("011", "CP-MDA-Nested")]
     assert one["coverage"] == wanted["coverage"]
     assert one["length"] == pytest.approx(wanted["length"], rel=1e-7)
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        {"d": 3, "mechanism": "MNAR", "draw": False},
+        {"d": 5, "mechanism": "MAR", "add_mask": True},
+        {"d": 5, "mechanism": "MCAR"},
+    ],
+    ids=lambda scenario: scenario["mechanism"],
+)
+def test_the_tables_live_replicate_gives_the_rows_of_the_stored_code(scenario):
+    scenario = {"base": "linear", "n_marginal": 40, "n_each": 6} | scenario
+    stored = rows_of(mask_conditional.replicate_synthetic, scenario)
+    live = rows_of(mask_quick.replicate_synthetic, scenario)
+    pd.testing.assert_frame_equal(live, stored, rtol=1e-9)
