@@ -34,9 +34,9 @@
 # | Assumption | We know, up to a constant, with which weights cells came to be observed (`observation_weights`, $w$), and with which weights groups are asked for (`test_weights`, $w^*$). |
 # | Guarantee | **Simultaneous**: all $K$ entries of a random test group are covered with probability at least $1-\alpha$, over the draw of the observed cells and of the group. It is marginal over groups: not for each film, and not for a group that you picked after looking. |
 # | Mask convention | `observed` is `True` where an entry is **seen**; rows are users, columns are films, and a group lives in one column. |
-# | You need | Split conformal prediction {cite:p}`angelopoulos2023gentle` and its weighted form {cite:p}`tibshirani2019covariate`. |
+# | You need | Split conformal prediction {cite:p}`angelopoulos2023gentle`, its weighted form {cite:p}`tibshirani2019covariate`, and the weighted quantile of {doc}`notation <notation>`. |
 # | Run time | Under a minute at the defaults. The stored studies ran for {glue:text}`stored_minutes` minutes on one busy core. |
-# | Data | Live cells use ratings that the library invents, so that they run anywhere. MovieLens 100K may not be passed on: its results are stored as averages, and `ratings="movielens"` fetches it and reruns the live cells on it. |
+# | Data | Live cells use ratings that the library invents, so that they run anywhere. MovieLens 100K may not be passed on: its results are stored as averages, and `ratings="movielens"` fetches it for the film night. |
 # ```
 
 # %% tags=["parameters"]
@@ -71,6 +71,7 @@ from notebook_lib.metrics import mean_estimate
 from notebook_lib.quantiles import weighted_quantile
 from notebook_lib.studies import matrix_completion as studies
 from notebook_lib.studies import matrix_integral as integral
+from notebook_lib.studies import matrix_larger_verdicts as larger_verdicts
 from notebook_lib.studies import matrix_live as show
 from notebook_lib.studies import matrix_parts as parts
 from notebook_lib.studies import matrix_robustness as robustness
@@ -354,6 +355,10 @@ pd.Series(
     name="median width",
 ).to_frame().round(2)
 
+# %% [markdown]
+# On this matrix there is little to gain: groups of two, and errors that share their scale and nothing else, so that Bonferroni may even be the narrower one.
+# {numref}`fig-uniform` shows where joint calibration pays.
+
 # %% tags=["hide-input"]
 cover = [mean_estimate(c.astype(float)) for c in parts.rule_coverage(rng, n_replicates=15 * n_quick).T]
 cover = {rule: tuple(c)[:2] for rule, c in zip(("cube", "rectangle", "sphere"), cover, strict=True)}
@@ -377,10 +382,20 @@ with claims.fold("Gui, Barber and Ma"):
 check_all("Speed", verdicts.speed(parts.weights_speed(rng)))
 
 # %% [markdown]
-# The same checks at the sizes of the paper's experiments are a stored study: full enumeration, 200 000 draws of each sampler, an 800 by 1000 matrix.
+# The same checks at the sizes of the paper's experiments are two stored studies.
+# One runs each check once: every law of the enumeration, 200 000 draws of each sampler, an 800 by 1000 matrix.
+# The other draws again and again, at every group size, what could depend on size, weights or $K$: the root $h$, the Laplace form, the worst slab, the bounds on $h$, the rule for $n$.
 
 # %% tags=["hide-input"]
-check_all("Theory at the paper's sizes", paper=verdicts.paper_theory(show.measured()))
+larger = show.stored("larger")
+check_all("Theory at the paper's sizes", paper=[*verdicts.paper_theory(show.measured()), *larger_verdicts.everything(larger)])
+distance = larger_verdicts.worst(larger, "laplace", "largest distance of the weights").unstack("K")
+glue("laplace_distance", f"{distance.max(axis=None):.0e}", display=False)
+distance[[2, 5, 8]].map("{:.0e}".format)
+
+# %% [markdown]
+# The table says what the closed form costs there: the largest distance in total variation between the weights by {prf:ref}`thm-integral` and those by quadrature.
+# It is at most {glue:text}`laplace_distance`, so the closed form can hardly move the coverage.
 
 # %% [markdown]
 # ## Does it cover?
@@ -460,7 +475,7 @@ gap.to_frame().round(2)
 # ## Columns that are seldom seen
 #
 # Figure 4: one column in twenty is observed with weight $s$ instead of 1, and test groups ask for all columns alike.
-# Now the sampling weights earn their keep: the green line of {numref}`fig-sparse` ignores them.
+# Now the sampling weights earn their keep: `SCMC (w = 1)` in {numref}`fig-sparse` ignores them.
 
 # %% mystnb={"figure": {"caption": "Sparse columns, stored study (Figure 4). The fewer cells of a sparse column are seen, the more Bonferroni pays; SCMC with the true weights stays at the level, and the same method with the sampling weights ignored falls below it.", "name": "fig-sparse"}, "image": {"alt": "Six panels: coverage above, width below, against group size, for s 0.1, 0.14 and 0.2."}}
 sparse = show.stored("sparse")
@@ -505,10 +520,10 @@ scmc.loc[(slice(None), [3, 7], [2, 5, 8]), ["mean", "mc_error", "published", "pu
 
 # %% [markdown]
 # Coverage and width agree with the published runs at all ranks and group sizes, within {glue:text}`anchor_z` combined Monte-Carlo errors at most.
-# One detail decides that: the authors store films in rows, so each of their ten ALS sweeps solves the users last.
-# With users first and films last the widths come out up to five hundredths of a star larger, because films with a handful of ratings are then fitted last and closely; `ALS(first="columns")` is their order.
+# The authors store films in rows, so each of their ten ALS sweeps solves the users last; `ALS(first="columns")` is that order.
+# It matters after so few sweeps: in the other order films with a handful of ratings are fitted last, and closely, and widths come out larger (a comparison that we made and this page does not repeat).
 
-# %% mystnb={"figure": {"caption": "MovieLens hold-out with estimated sampling weights, stored study (Figure 5). SCMC is near the nominal level and narrower than Bonferroni; unadjusted intervals miss a third of the groups of eight.", "name": "fig-movielens"}, "image": {"alt": "Six panels: coverage above, width below, against group size, for ranks 3, 5 and 7."}}
+# %% mystnb={"figure": {"caption": "MovieLens hold-out with estimated sampling weights, stored study (Figure 5). SCMC is near the nominal level and narrower than Bonferroni; unadjusted intervals miss more and more groups as groups grow.", "name": "fig-movielens"}, "image": {"alt": "Six panels: coverage above, width below, against group size, for ranks 3, 5 and 7."}}
 movielens = show.stored("movielens")
 holdout = movielens[movielens["target"] == "hold-out"]
 show.method_grid(holdout, "K", "rank")
@@ -516,11 +531,23 @@ plt.show()
 
 # %% tags=["hide-input"]
 check_all("Figures 1, 5 and A17", paper=verdicts.movielens(movielens))
-level = show.beside_published(movielens[movielens["target"] == "missing"], "Fig1")
-level = level[level["method"] == "SCMC"].set_index(["rank", "K"]).loc[(3, 2)]
-claims.differs("scmc-F1", level["mean"], level["published"], mc_error=level["mc_error"], published_error=level["published_error"], scale="paper", part="level at rank 3 and K = 2", why="The ordering holds, the level does not: the authors cut each end on one side only, so intervals wholly outside 1 to 5 count with negative widths, and their estimate of w comes from another solver.")
+missing = show.beside_published(movielens[movielens["target"] == "missing"], "Fig1")
+claims.differs(**verdicts.level(missing), scale="paper")
 beside = show.beside_published(holdout, "Fig5").query("method == 'SCMC' and K in (2, 8)")
 beside.set_index(["metric", "rank", "K"])[["mean", "mc_error", "published", "published_error", "z"]].sort_index().round(3)
+
+# %% [markdown]
+# The table puts Figure 5 beside the published values.
+# The widths of Figure 1 are another matter: the ordering of the methods is the published one, and the level is not.
+# Films with few ratings get predictions far outside 1 to 5, and the authors' code clips each end on one side only, which makes such widths negative.
+# The next table measures the same regions both ways: clipped as the authors clip, they are as wide as the published ones on average; `z` counts combined Monte-Carlo errors.
+
+# %% tags=["hide-input"]
+clipped = show.stored("clipping")
+ways = clipped[clipped["genre"] == "none"].pivot(index=["rank", "K"], columns="clip", values="mean")
+one_side = show.beside_published(clipped[(clipped["genre"] == "none") & (clipped["clip"] == "one side")], "Fig1")
+check_all("Figure 1, clipped as its authors clip", paper=verdicts.clipping(one_side))
+ways.join(one_side.set_index(["rank", "K"])[["published", "z"]]).round(3)
 
 # %% tags=["hide-input"]
 weighty = show.stored("degenerate")
@@ -530,8 +557,7 @@ endless = show.pick(weighty, "share_infinite", target="missing").pivot(index="K"
 pd.concat({"effective size": sizes.round(0), "share infinite": endless.round(2)}, axis=1)
 
 # %% [markdown]
-# The hold-out table puts Figure 5 beside the published values.
-# The last table is a caution of ours: the effective number of calibration groups, $1/\sum p_i^2$, under two estimates of $w$.
+# This table is a caution of ours: the effective number of calibration groups, $1/\sum p_i^2$, under two estimates of $w$.
 # The weights are products of $K$ odds.
 # The paper's estimate is shrunk so hard by its nuclear-norm bound that its mean is {glue:text}`mean_w`, where a share of {glue:text}`density` of the matrix is rated; hundreds of groups count.
 # An estimate that fits the margins of the mask leaves a handful at the largest group size, and the regions become nearly the whole range of ratings.
@@ -542,8 +568,9 @@ pd.concat({"effective size": sizes.round(0), "share infinite": endless.round(2)}
 # $w^*$ is ours to choose: it says which groups we promise to cover.
 # Put it on the cells where the completion is worst (the *worst slab* of A3.1), or on one genre (A3.2), and the promise holds for those groups.
 # The weights of the worst slab are made from a part of the missing cells, so they are not fixed beforehand, and the theorem holds for them only nearly.
-# The table below puts the published changes of width beside ours.
-# Drama and Romance get wider and Children's narrower as groups grow, as published; Crime does not get narrower here.
+# The table below puts the published changes of width beside ours, with all the genres that the figure shows; the verdicts are about $K$ from 3 to 5.
+# The published sign, or the published number within three combined errors, comes out for {glue:text}`genres_agree`.
+# It does not for {glue:text}`genres_differ`; in the last column widths are clipped as the authors clip them.
 
 # %% mystnb={"figure": {"caption": "Left: test groups from the worst slab, stored study (Figure A6, K = 2). With the right test weights SCMC comes close to the level; with constant ones it falls short, more so for a narrow slab. Right: change of the mean width on MovieLens when the region is made for one genre (Figure A9).", "name": "fig-conditional"}, "image": {"alt": "Left panel coverage against delta for two methods, right panel width differences against K for four genres."}} tags=["hide-input"]
 slab, genre = show.stored("slab"), show.stored("genre")
@@ -582,14 +609,22 @@ gap = gap.set_index(["genre", "K"])[["mean", "mc_error"]]
 published = show.published("FigA9").query("metric == 'width'").pivot(index=["genre", "K"], columns="method", values="published")
 published = (published["SCMC"] - published["SCMC (w* = 1)"]).rename("published")
 gap = gap.join(published)
-check_all("Figure A9", paper=verdicts.genre(gap))
-gap.round(3)
+one_side = show.pick(clipped, "gap", clip="one side").set_index(["genre", "K"])["mean"]
+judged = list(verdicts.genre(gap))
+check_all("Figure A9", paper=judged)
+missed = [one["part"].split(":")[0] for one in judged if "why" in one]
+kept = [name for name in gap.index.unique("genre") if name not in missed]
+glue("genres_agree", ", ".join(kept), display=False)
+glue("genres_differ", ", ".join(missed) or "none", display=False)
+gap.join(one_side.rename("clipped on one side")).round(3)
 
 # %% [markdown]
 # ## Other completions, estimated weights, the largest weight
 #
 # Three robustness checks of the appendix, all from stored studies: other completion algorithms (A10, A11), estimated sampling weights (A12, A13), and the largest weight, which bounds over-coverage (A14).
-# Each has the paper's size and grid; slow completions have few replicates (the last line of this chapter counts them).
+# Each has the paper's size and grid; slow completions have few replicates (see {doc}`what ran <what_ran>`).
+# The table is the hardest setting of Figure A13, $s=0.1$: `gap` is coverage less that under the true weights, `delta_tv` is $\Delta$ of {prf:ref}`thm-coverage`.
+# What is lost stays far inside what Theorem 3 would allow, under the paper's $\nu=13$ and under a smaller bound.
 
 # %% tags=["hide-input"]
 check_all("Figure A10", paper=verdicts.completion(show.stored("completion"), "scmc-FA10"))
@@ -600,7 +635,9 @@ check_all("Figure A13", paper=verdicts.estimated_sparse(guessed))
 largest = show.pick(show.stored("max-weight"), "max_p", method="SCMC")
 check_all("Figure A14", paper=verdicts.largest_weight(largest))
 part = guessed[(guessed["s"] == 0.1) & (guessed["method"] == "SCMC (estimated w)")]
-part[part["metric"].isin(["coverage", "gap", "delta_tv", "share_infinite"])].pivot_table("mean", ["nu", "rho"], "metric").round(3)
+part = part.pivot_table("mean", ["nu", "rho"], "metric")
+assert (-part["gap"] < part["delta_tv"] / 2).all()
+part[["coverage", "gap", "delta_tv", "share_infinite"]].round(3)
 
 # %% [markdown]
 # ## Film night
@@ -622,7 +659,7 @@ model.fit(table, seen).conformalize(observation_weights=w, test_weights=w)
 groups = show.film_night_groups(seen, group_size, rng)  # six popular films
 prediction, intervals = model.predict_interval(groups)
 
-# %% mystnb={"figure": {"caption": "Film night on the invented ratings: joint intervals of the group for six popular films that none of them has seen. Each bar is one friend, its tick the prediction, the black dot the rating that nobody knew. For a randomly asked film all bars of a film hold their dots together nine times in ten.", "name": "fig-film-night"}, "image": {"alt": "Horizontal bars in groups of five, one group for each film, with dots mostly inside the bars."}}
+# %% mystnb={"figure": {"caption": "Film night on the invented ratings: joint intervals of the group for six popular films that none of them has seen. Each bar is one friend, its tick the prediction, the black dot the rating that nobody knew. For a randomly asked film all bars of a film hold their dots together at least nine times in ten.", "name": "fig-film-night"}, "image": {"alt": "Horizontal bars in groups of five, one group for each film, with dots mostly inside the bars."}}
 night = show.film_table(titles, groups, prediction, intervals, table)
 fig, ax = plt.subplots(figsize=(6.4, 3.9))
 show.draw_film_night(ax, night)
@@ -644,31 +681,32 @@ glue("choice", by_film["lower"].idxmax(), display=False)
 
 # %%
 broken = show.broken_promises(rng, n_replicates=2 * n_quick)
-wrong, right = broken["coverage"].iloc[[1, 4]], broken["coverage"].iloc[[0, 2, 3]]
-assert not full or wrong.max() < 0.9 < right.min() + 0.03
+allowed, wrong, right = 3 * broken["MC error"], [1, 4], [0, 2, 3]
+assert not full or (broken["coverage"] + allowed).iloc[wrong].max() < 0.9
+assert not full or (broken["coverage"] + allowed).iloc[right].min() > 0.9
 broken.round(3)
 
 # %% [markdown]
-# The weights of the rare films bring their coverage back, at the price of wider regions.
+# The weights of the rare films bring their coverage back, at the price of wider regions: the median width is in the last column.
 #
 # ## Where we differ from the document
 #
-# Each line was checked in a cell of this chapter, or is a misprint that its own proof corrects.
-# What still stands: the method, Theorems 1 and 2, and the verdict of each figure that we reran.
+# The numbers are those of the {doc}`errata <errata>`, which have all entries, each with what still stands; {doc}`what we add <additions>` has a page too.
+# The method and Theorems 1 and 2 stand, and so do the messages of the figures, with the exceptions that the rows below and the {doc}`ledger <ledger>` name.
 #
 # | In the paper | Here | What mends it |
 # |---|---|---|
-# | Equations (13), (14) hold if columns miss "much more than $K$" | exact only with $n^{c}_{miss}\ge K$ everywhere and $n^{c_{n+1}}_{miss}\ge 2K$; on eight cells the printed form is off by {glue:text}`printed_gap` | the term $u_i$ of A4.3; count only missing cells with $w^*>0$ |
-# | Lemma 4 for "$h>1-\delta$" | $h>1/\delta$: one sign change above, none below | a misprint |
-# | Newton converges from any start in $[1/\delta,\infty)$ | from twice the root the next iterate is {glue:text}`newton_right` | start at $1/\delta$; the iterates rise to the root |
-# | Theorem A4 covers $\eta_i$ | it asks for a bounded derivative on $(0,1)$, and $\eta_i\to\infty$ at 0 when $d_i<0$ | the approximation still converges (table above), the theorem does not say so |
-# | Lower bound of Lemma A7 | too small by a factor $m$: true, but idle | what its proof gives, checked above |
-# | $\hat w=\hat p$ (A43) | under model (1) $p\approx1-e^{-wt}$, so odds of weights are not odds of probabilities | `mapping="consistent"`, $\hat w=-\log(1-\hat p)$; the default stays the paper's |
-# | Theorem 3 for any $\hat w$ | needs an estimate that a swap does not change | estimate from the training cells |
-# | Widths clipped to 1..5 | its code cuts each interval on one side, so one wholly outside gets a *negative* width | clip both ends (`clip_to_range`) and flag it |
-# | Figure A14 | its notebook never passes $w$ to the weights; the next table shows what that changes | the verdict, decay like $1/n$, stands |
-# | $n=\min\{1000,\cdot\}$ on MovieLens, 100 test groups in A6 to A8 | the result files say 2000, the code 200 | we follow the files, which give the published numbers |
-# | "SCMC is narrower than Bonferroni" | not at $\mu=0$, nor everywhere at small $K$ | the gain needs errors that come together |
+# | Equations (13), (14) hold if columns miss "much more than $K$" (2.E1) | exact only with $n^{c}_{miss}\ge K$ everywhere and $n^{c_{n+1}}_{miss}\ge 2K$; on eight cells the printed form is off by {glue:text}`printed_gap` | the term $u_i$ of A4.3; count only missing cells with $w^*>0$ (2.E12) |
+# | Lemma 4 for "$h>1-\delta$" (2.E2) | $h>1/\delta$: one sign change above, none below | a misprint |
+# | Newton converges from any start in $[1/\delta,\infty)$ (2.E5) | from twice the root the next iterate is {glue:text}`newton_right` | start at $1/\delta$; the iterates rise to the root |
+# | Theorem A4 covers $\eta_i$ (2.E7) | it asks for a bounded derivative on $(0,1)$, and $\eta_i\to\infty$ at 0 when $d_i<0$ | the approximation still converges (the table of errors above); the theorem does not say so |
+# | Lower bound of Lemma A7 (2.E6) | too small by a factor $m$: true, but idle | what its proof gives, checked above |
+# | $\hat w=\hat p$ (A43; 2.E8) | under model (1) $p\approx1-e^{-wt}$, so odds of weights are not odds of probabilities | `mapping="consistent"`, $\hat w=-\log(1-\hat p)$; the default stays the paper's |
+# | Theorem 3 for any $\hat w$ (2.E10) | needs an estimate that a swap does not change | estimate from the training cells |
+# | Widths clipped to 1..5 (2.E13) | its code cuts each interval on one side, so one wholly outside gets a *negative* width | clip both ends (`clip_to_range`) and flag it |
+# | Figure A14 (2.E14) | its notebook never passes $w$ to the weights; the next table shows what that changes | the verdict, decay like $1/n$, stands |
+# | $n=\min\{1000,\cdot\}$ on MovieLens, 100 test groups in A6 to A8 (2.E19) | the result files say 2000, the code 200 | we follow the files, which give the published numbers |
+# | "SCMC is narrower than Bonferroni" (2.E22) | Bonferroni's mean width over that of SCMC is {glue:text}`ratio_at_zero` at $\mu=0$, $K=8$ (the next cell), and {glue:text}`ratio_least` at the least in Figure 4 | the gain needs errors that come together |
 
 # %% tags=["hide-input"]
 mapped = parts.consistent_map(rng)
@@ -682,16 +720,15 @@ ignored = show.pick(
 lower, upper, outside = matrix.clip_to_range([7.0, 2.0], [11.0, 4.0], 1, 5)
 one_sided = np.minimum([11.0, 4.0], 5) - np.maximum([7.0, 2.0], 1)
 assert one_sided[0] < 0 <= (upper - lower).min()
+level = show.live(studies.replicate_uniform, [{"mu": 0, "K": 8, "rank": 30, "sweeps": 20}], max(2, n_quick // 2), seed + 4)
+level = show.by_method(level, "width").iloc[0]
+least = show.by_method(sparse, "width")
+glue("ratio_at_zero", f"{level['Bonferroni'] / level['SCMC']:.2f}", display=False)
+glue("ratio_least", f"{(least['Bonferroni'] / least['SCMC']).min():.3f}", display=False)
 glue("printed_gap", f"{printed:.2f}", display=False)
 glue("newton_right", f"{newton['from the right']:.3f}", display=False)
-pd.DataFrame(
-    {
-        "n": by_n["n_cal"],
-        "with w": by_n["mean"],
-        "w left out": ignored["mean"],
-        "1/(n+1)": 1 / (by_n["n_cal"] + 1),
-    }
-).round(4)
+columns = {"n": by_n["n_cal"], "with w": by_n["mean"], "w left out": ignored["mean"]}
+pd.DataFrame(columns | {"1/(n+1)": 1 / (by_n["n_cal"] + 1)}).round(4)
 
 # %% [markdown]
 # The last table is Figure A14 with and without the sampling weights.
@@ -781,6 +818,7 @@ anchor[anchor["method"] == "SCMC"].pivot(
 # - The two are not exchangeable; explicit weights, exact on tiny matrices to rounding, make up for it.
 # - You choose the test weights: they say for whom the promise holds.
 # - Report the effective sample size and the share of infinite regions. Products of $K$ odds degenerate fast.
-# - How many replicates the stored studies have reached, of those planned: {glue:text}`reached`. The ledger lists every claim with its verdict.
+# - How many replicates the stored studies have reached, of those planned: {glue:text}`reached`. The {doc}`ledger <ledger>` lists every claim with its verdict.
 #
+# Next door: {doc}`chapter 5 <05_missing_outcomes>` weights calibration rows by the same odds of being missing, with gaps in one column, the outcome; {doc}`chapter 3 <03_mask_conditional>` weights them by how alike their gaps are.
 # Not sure that this is your gap? {doc}`06_choosing_a_method` asks three questions and runs the methods side by side.

@@ -17,6 +17,7 @@ from ..matrix import (
 )
 from ..metrics import mean_estimate
 from . import (
+    matrix_clipping,
     matrix_completion,
     matrix_larger,
     matrix_movielens,
@@ -96,7 +97,13 @@ def stored_seconds() -> float:
 
 def known_studies() -> list[Study]:
     """The Monte-Carlo studies of this chapter, in the order of their modules."""
-    modules = (matrix_completion, matrix_movielens, matrix_robustness, matrix_larger)
+    modules = (
+        matrix_completion,
+        matrix_movielens,
+        matrix_robustness,
+        matrix_larger,
+        matrix_clipping,
+    )
     things = [thing for module in modules for thing in vars(module).values()]
     return [s for s in things if isinstance(s, Study) and s.n_replicates > 1]
 
