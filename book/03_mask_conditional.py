@@ -488,7 +488,7 @@ plt.show()
 #
 # A table with gaps in; for each mask out, the coverage of three methods on rows held out of many splits.
 # `usable` counts the calibration rows that see at least as much as the mask.
-# The verdict is `undercovers` where coverage is more than three errors below the level, so read it with `mc_error`: on a mask with few rows, *ok* means *not refuted*.
+# The verdict is `undercovers` where coverage is more than three errors below the level, and `unclear` where the mask has too few rows to tell the level from one that is 0.05 lower.
 
 # %% tags=["copy-me"]
 import numpy as np

@@ -645,7 +645,7 @@ with claims.fold("Checks of the tables, each backed by the claims above"):
 # ## Copy this
 #
 # Which mask is in trouble? The report of {ref}`chapter 3 <sec-fcp-copy>`, where its columns are explained, with the methods of this chapter around linear quantile regression.
-# Read the verdict with `mc_error`: on a mask with few rows, *ok* means *not refuted*.
+# Most masks of so small a table stay `unclear`: their rows can neither accuse a method nor clear it.
 
 # %% tags=["copy-me"]
 import numpy as np

@@ -27,7 +27,7 @@ from notebook_lib.covariates import (
     check_masked,
 )
 from notebook_lib.covariates.pairs import predict_blocks
-from notebook_lib.covariates.report import mask_report
+from notebook_lib.covariates.report import _verdict, mask_report
 from notebook_lib.exceptions import InfiniteSetWarning
 
 REGRESSORS = [
@@ -375,11 +375,30 @@ def test_unknown_labels_are_refused(data):
         model.conformalize(X[150:152].copy(), np.array(["up", "sideways"]))
 
 
+@pytest.mark.parametrize(
+    ("coverage", "error", "n_rows", "poor", "verdict"),
+    [
+        (0.7, 0.06, 40, False, "undercovers"),
+        (0.7, 0.06, 9, True, "undercovers"),
+        (0.7, 0.07, 40, False, "unclear"),
+        (0.92, 0.02, 400, True, "too few rows"),
+        (0.92, 0.04, 400, False, "unclear"),
+        (0.92, 0.03, 400, False, "ok"),
+        (1.0, 0.0, 15, False, "unclear"),
+        (1.0, 0.0, 17, False, "ok"),
+    ],
+)
+def test_a_mask_is_ok_only_if_its_rows_could_have_shown_trouble(
+    coverage, error, n_rows, poor, verdict
+):
+    assert _verdict(coverage, error, n_rows, 0.1, poor) == verdict
+
+
 def test_report_says_which_mask_is_in_trouble():
     rng = np.random.default_rng(4)
-    X = pd.DataFrame(rng.normal(size=(400, 2)), columns=["a", "b"])
-    y = X["a"] + 3 * X["b"] + rng.normal(size=400)
-    X.loc[rng.random(400) < 0.15, "b"] = np.nan
+    X = pd.DataFrame(rng.normal(size=(2000, 2)), columns=["a", "b"])
+    y = X["a"] + 3 * X["b"] + rng.normal(size=2000)
+    X.loc[rng.random(2000) < 0.15, "b"] = np.nan
     X.loc[:2, "a"] = np.nan
     table = mask_report(
         X,
@@ -389,7 +408,7 @@ def test_report_says_which_mask_is_in_trouble():
     ).set_index(["method", "mask"])
     assert table.loc[("split", "01"), "verdict"] == "undercovers"
     assert table.loc[("exact", "01"), "verdict"] == "ok"
-    assert table.loc[("split", "all"), "n_rows"] == 400
+    assert table.loc[("split", "all"), "n_rows"] == 2000
     assert (table.xs("10", level="mask")["verdict"] == "too few rows").all()
     for bad in ({"shares": (0.5, 0.5)}, {"alpha": 2}):
         with pytest.raises(ValueError, match=next(iter(bad))):

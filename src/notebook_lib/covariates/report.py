@@ -16,6 +16,9 @@ from .model import as_table, check_outcome
 
 __all__ = ["mask_report"]
 
+#: The verdict is "ok" only if the rows could have shown a coverage this far below.
+SHORTFALL = 0.05
+
 
 def mask_report(
     X, y, *, methods=None, alpha=0.1, n_repeats=10, shares=(0.5, 0.25), rng=0
@@ -50,10 +53,12 @@ def mask_report(
         ``n_test``, ``coverage``, ``mc_error`` (over distinct rows, splits averaged
         first), ``median_length`` with ``length_low`` and ``length_high`` (order
         statistics around it, about 95 % for that many distinct rows),
-        ``share_infinite`` and ``verdict``: ``"too few rows"`` where ``usable`` is
-        below ``ceil(1/alpha) - 1`` or fewer than 10 rows were tested,
-        ``"undercovers"`` where coverage is below the level by more than three errors,
-        else ``"ok"``.
+        ``share_infinite`` and ``verdict``: ``"undercovers"`` where coverage is below
+        the level by more than three errors, ``"too few rows"`` where ``usable`` is
+        below ``ceil(1/alpha) - 1`` or fewer than 10 rows were tested, ``"unclear"``
+        where the tested rows cannot tell the level from one 0.05 lower (coverage less
+        two errors, each at least that of as many independent rows, is below it), else
+        ``"ok"``.
 
     Raises
     ------
@@ -134,6 +139,17 @@ def _around_median(lengths, n_rows):
     return float(ordered[low]), float(ordered[high])
 
 
+def _verdict(coverage, error, n_rows, alpha, poor):
+    """What the rows of one mask say about the level."""
+    if coverage + 3 * error < 1 - alpha:
+        return "undercovers"
+    if poor:
+        return "too few rows"
+    # Rows that are all covered have no spread, which is not yet certainty.
+    error = max(error, np.sqrt(alpha * (1 - alpha) / n_rows))
+    return "unclear" if coverage - 2 * error < 1 - alpha - SHORTFALL else "ok"
+
+
 def _summarise(frame, by_mask, alpha):
     frame = frame.join(by_mask, on="row")
     everything = frame.assign(mask="all")
@@ -147,7 +163,6 @@ def _summarise(frame, by_mask, alpha):
         error = each.std(ddof=1) / np.sqrt(len(each)) if len(each) > 1 else np.nan
         coverage, usable = float(each.mean()), float(part["usable"].mean())
         poor = usable < needed or len(each) < 10
-        low = coverage + 3 * error < 1 - alpha
         ends = _around_median(part["length"].to_numpy(), len(each))
         out.append(
             {
@@ -163,7 +178,7 @@ def _summarise(frame, by_mask, alpha):
                 "length_low": ends[0],
                 "length_high": ends[1],
                 "share_infinite": float(part["infinite"].mean()),
-                "verdict": "undercovers" if low else "too few rows" if poor else "ok",
+                "verdict": _verdict(coverage, error, len(each), alpha, poor),
             }
         )
     table = pd.DataFrame(out).sort_values(

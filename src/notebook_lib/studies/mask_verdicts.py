@@ -338,7 +338,7 @@ def localisation(toys, local, given_all, *, ok):
     identity("fcp-T4c", given_all, expected=printed, tol=1e-3)
 
 
-def assess(id, observed, **criterion):
+def assess(id, observed, *, but="", **criterion):
     """Check a claim; a stored run that misses it is recorded as a difference.
 
     Live runs raise as :func:`notebook_lib.claims.check` does. A paper-scale run comes
@@ -349,6 +349,8 @@ def assess(id, observed, **criterion):
     ----------
     id, observed
         As in :func:`notebook_lib.claims.check`.
+    but : str
+        What else a reader of a miss should know; it ends the reason.
     **criterion
         The other arguments of that function.
     """
@@ -365,6 +367,7 @@ def assess(id, observed, **criterion):
             if found.mc_error:
                 share = -found.slack / found.mc_error
                 why += f", which is {share:.2g} of its Monte-Carlo errors"
+        why += f"; {but}" if but else ""
         return claims.differs(
             id,
             found.observed,
