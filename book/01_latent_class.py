@@ -117,8 +117,7 @@ from notebook_lib.studies.latent_live import (
 from notebook_lib.studies.latent_trial import METHODS, Trial
 
 figures.setup()
-# Live checks fail by chance at most once in a hundred draws, and ours does not;
-# a rerun with other draws must not stop for that.
+# One draw in a hundred fails a live check by chance: no reason to stop a rerun.
 default = (seed, n_reps, n_train, n_cal, n_test) == (1, 5, 2000, 2000, 10000)
 claims.another_seed(not default)
 chance = 0.01 if default else 1e-6
