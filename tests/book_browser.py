@@ -68,6 +68,16 @@ class Visit:
     errors: list[str] = dataclasses.field(default_factory=list)
 
 
+def _has_loaded(event: dict, loader: str) -> bool:
+    """Whether this is the end of that loading, not of an earlier page's."""
+    params = event.get("params", {})
+    return (
+        event.get("method") == "Page.lifecycleEvent"
+        and params["name"] == "load"
+        and params["loaderId"] == loader
+    )
+
+
 class Browser:
     """One Chromium with one tab.
 
@@ -108,6 +118,7 @@ class Browser:
         self._session = attach["sessionId"]
         for domain in ("Page", "Network", "Runtime", "Log"):
             self.call(f"{domain}.enable")
+        self.call("Page.setLifecycleEventsEnabled", enabled=True)
 
     def close(self) -> None:
         """End the browser and remove its profile."""
@@ -176,6 +187,24 @@ class Browser:
             raise BrowserError(str(result["exceptionDetails"])[:400])
         return result["result"].get("value")
 
+    def wait_for(self, expression: str, *, timeout: float = 20):
+        """The value of a JavaScript expression once it is true.
+
+        A page that is being left, or not there yet, is waited for.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            error = None
+            try:
+                value = self.evaluate(expression)
+            except BrowserError as caught:
+                value, error = None, caught
+            if value:
+                return value
+            if time.monotonic() > deadline:
+                raise BrowserError(f"never true: {expression}") from error
+            time.sleep(0.05)
+
     # ------------------------------------------------------------------- pages
 
     def resize(self, width: int, height: int = 900) -> None:
@@ -209,9 +238,13 @@ class Browser:
     def visit(self, url: str, *, timeout: float = 60) -> Visit:
         """Load a page, wait until its formulae are set, and say what it asked for."""
         self._events.clear()
-        self.call("Page.navigate", url=url)
+        answer = self.call("Page.navigate", url=url)
+        if "errorText" in answer:
+            raise BrowserError(f"{answer['errorText']}: {url}")
+        # A place on the page that is shown already is reached without loading.
+        loader = answer.get("loaderId")
         deadline = time.monotonic() + timeout
-        while not any(e.get("method") == "Page.loadEventFired" for e in self._events):
+        while loader and not any(_has_loaded(e, loader) for e in self._events):
             self._events.append(self._receive(deadline))
         self.evaluate(_SETTLED)
         return self._collect()
@@ -228,8 +261,8 @@ class Browser:
                 response = params["response"]
                 if response["status"] >= 400:
                     seen.failures.append(f"{response['status']} {response['url']}")
-            elif method == "Network.loadingFailed":
-                name = names.get(params["requestId"], "?")
+            elif method == "Network.loadingFailed" and params["requestId"] in names:
+                name = names[params["requestId"]]
                 seen.failures.append(f"{params['errorText']} {name}")
             elif method == "Runtime.exceptionThrown":
                 details = params["exceptionDetails"]

@@ -167,14 +167,20 @@ window.bookPage = (() => {
     const bad = [];
     for (const id of ids) {
       location.hash = '#' + id;
-      await new Promise(done => setTimeout(done, 0));
-      await new Promise(done => setTimeout(done, 0));
-      const goal = document.getElementById(id);
-      const box = goal && goal.getBoundingClientRect();
-      const there = goal && goal.checkVisibility({visibilityProperty: true});
-      if (!there || box.bottom < 0 || box.top > innerHeight) bad.push(id);
+      // The page's own script answers to the jump, sooner or later.
+      let seen = false;
+      for (let tries = 0; tries < 50 && !seen; tries++) {
+        await new Promise(done => setTimeout(done, tries > 1 ? 20 : 0));
+        seen = inView(document.getElementById(id));
+      }
+      if (!seen) bad.push(id);
     }
     return bad;
+  }
+  function inView(goal) {
+    if (!goal || !goal.checkVisibility({visibilityProperty: true})) return false;
+    const box = goal.getBoundingClientRect();
+    return box.bottom >= 0 && box.top <= innerHeight;
   }
 
   // Where the keyboard's focus is, and whether it can be seen.

@@ -68,7 +68,7 @@ def test_the_keyboard_reaches_the_text(browser, address):
     assert first["name"] == "Skip to main content"
     assert first["shown"]
     browser.press("Enter", 13, "\r")
-    assert browser.evaluate("location.hash") == "#main-content"
+    browser.wait_for("location.hash === '#main-content'")
     stops = []
     for _ in range(12):
         browser.press(*TAB)
@@ -86,7 +86,7 @@ def test_folded_cells_open_by_keyboard(browser, address):
     opened = "document.querySelector('article details').open"
     before = browser.evaluate(opened)
     browser.press("Enter", 13, "\r")
-    assert browser.evaluate(opened) is not before
+    browser.wait_for(f"{opened} !== {str(before).lower()}")
 
 
 BAD = """<!doctype html><html><head><title></title></head><body><main><article>

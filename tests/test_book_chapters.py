@@ -7,6 +7,7 @@ import nbformat
 import pytest
 import yaml
 
+from notebook_lib._kernels import with_starts
 from notebook_lib.params import describe
 from tools.book import chapter, notebooks, pairs, parameters
 from tools.book.layout import Layout
@@ -214,6 +215,6 @@ def test_cell_to_copy_runs_alone(source, tmp_path, monkeypatch):
         kernel_name="python3",
         resources={"metadata": {"path": str(tmp_path)}},
     )
-    client.execute()
+    with_starts(client.execute)
     assert nb.cells[0].outputs, "the cell shows nothing: print what it found"
     assert list(tmp_path.iterdir()) == []

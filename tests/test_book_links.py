@@ -124,4 +124,4 @@ def test_the_menu_of_downloads_opens(browser, address):
         "document.querySelector('.dropdown-download-buttons button').focus()"
     )
     browser.press("Enter", 13, "\r")
-    assert browser.evaluate(entry)
+    browser.wait_for(entry)

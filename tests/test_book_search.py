@@ -1,6 +1,5 @@
 """The search finds each method by each of its names, and leads to its chapter."""
 
-import time
 import urllib.parse
 
 import book_browser
@@ -53,18 +52,15 @@ NAMES = {
 LOOKED_AT = 6
 RESULTS = """[...document.querySelectorAll('#search-results ul.search > li > a')]
   .map(a => a.href)"""
-STATE = "document.querySelector('#search-results').innerText"
+#: What the page says when it is done, once there is such a page and it is done.
+DONE = """(said => /finished|did not match/.test(said) && said)(
+  document.querySelector('#search-results')?.innerText)"""
 
 
-def results(browser, timeout=20):
+def results(browser):
     """The addresses that the page of the search shows, best first."""
-    end = time.monotonic() + timeout
-    while time.monotonic() < end:
-        said = browser.evaluate(STATE)
-        if "finished" in said or "did not match" in said:
-            return browser.evaluate(RESULTS)
-        time.sleep(0.05)
-    raise AssertionError(f"the search did not finish: {said[:200]}")
+    browser.wait_for(DONE)
+    return browser.evaluate(RESULTS)
 
 
 def search(browser, address, words):
@@ -109,11 +105,6 @@ def test_typed_into_the_field(browser, address):
         browser.call("Input.dispatchKeyEvent", type=kind, **ctrl_k)
     browser.call("Input.insertText", text="CP-MDA-Nested*")
     browser.press("Enter", 13, "\r")
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        if "search.html" in browser.evaluate("location.pathname"):
-            break
-        time.sleep(0.05)
     assert any("04_mda_nested" in url for url in results(browser)[:LOOKED_AT])
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notebook_lib import claims
+from notebook_lib._kernels import with_starts
 
 finite = st.floats(-1e6, 1e6)
 
@@ -279,7 +280,7 @@ def executed(tmp_path_factory):
     nbformat = pytest.importorskip("nbformat")
     folder = tmp_path_factory.mktemp("executed")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(NOTEBOOK)])
-    nbclient.NotebookClient(notebook, kernel_name="python3").execute()
+    with_starts(nbclient.NotebookClient(notebook, kernel_name="python3").execute)
     nbformat.write(notebook, folder / "01_latent_class.ipynb")
     return folder
 

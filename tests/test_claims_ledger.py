@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from notebook_lib import claims
+from notebook_lib._kernels import with_starts
 from notebook_lib.claims import page
 from notebook_lib.claims.display import _html
 
@@ -244,7 +245,7 @@ def test_folded_verdicts_reach_the_ledger_and_a_miss_stays_in_sight(tmp_path):
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(FOLDED)])
-    nbclient.NotebookClient(notebook, timeout=120).execute()
+    with_starts(nbclient.NotebookClient(notebook, timeout=120).execute)
     first, second = notebook.cells[0].outputs
     assert "claim-differs" in first["data"]["text/html"]
     shown = second["data"]["text/html"]

@@ -12,7 +12,7 @@ import pytest
 import report_tables
 
 from notebook_lib import report
-from notebook_lib.report.notebook import _with_starts
+from notebook_lib._kernels import with_starts
 
 nbformat = pytest.importorskip("nbformat", reason="the extra 'report' is not installed")
 pytest.importorskip("nbclient", reason="the extra 'report' is not installed")
@@ -198,10 +198,10 @@ def test_a_kernel_that_lost_its_port_is_started_again():
             raise RuntimeError("Kernel didn't respond in 60 seconds")
         return "done"
 
-    assert _with_starts(run) == "done"
+    assert with_starts(run) == "done"
     tries.clear()
     with pytest.raises(RuntimeError, match="didn't respond"):
-        _with_starts(run, starts=2)
+        with_starts(run, starts=2)
 
     def fail():
         tries.append(1)
@@ -209,5 +209,5 @@ def test_a_kernel_that_lost_its_port_is_started_again():
 
     tries.clear()
     with pytest.raises(RuntimeError, match="another"):
-        _with_starts(fail)
+        with_starts(fail)
     assert len(tries) == 1

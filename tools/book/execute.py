@@ -12,6 +12,7 @@ import os
 import pathlib
 import time
 
+from notebook_lib._kernels import with_starts
 from tools.book import notebooks
 from tools.book.environment import kernel_environment, warm_up
 from tools.book.layout import BookError, Layout
@@ -88,16 +89,18 @@ def execute_one(run: Run, scratch: pathlib.Path) -> Outcome:
     error = ""
     try:
         with contextlib.redirect_stderr(io.StringIO()):
-            pm.execute_notebook(
-                str(run.source),
-                str(running),
-                parameters=run.parameters,
-                progress_bar=False,
-                cwd=str(run.cwd),
-                kernel_name="python3",
-                execution_timeout=CELL_TIMEOUT,
-                record_timing=False,
-                config=config,
+            with_starts(
+                lambda: pm.execute_notebook(
+                    str(run.source),
+                    str(running),
+                    parameters=run.parameters,
+                    progress_bar=False,
+                    cwd=str(run.cwd),
+                    kernel_name="python3",
+                    execution_timeout=CELL_TIMEOUT,
+                    record_timing=False,
+                    config=config,
+                )
             )
     except PapermillExecutionError as exc:
         error = _failure(exc)

@@ -9,6 +9,8 @@ import re
 import sys
 from pathlib import Path
 
+from .._kernels import with_starts
+
 __all__ = ["build_notebook", "check_extra", "execute_notebook"]
 
 _NEEDED = ("nbformat", "nbclient", "nbconvert", "ipykernel")
@@ -157,7 +159,7 @@ def execute_notebook(book, folder):
         client.execute(env={**os.environ, "PYTHONWARNINGS": "default"})
 
     try:
-        _with_starts(run)
+        with_starts(run)
     except CellExecutionError as error:
         raise ValueError(error.evalue) from None
     for cell in book.cells:
@@ -304,21 +306,3 @@ model = report.outcome_estimator(table, choice.method, alpha=level, model=MODEL)
 cross_intervals(model, table.X, table.y, random_state=SEED).head(3)"""
 
 _HAND_LABELS = """report.overlap(table).to_frame()"""
-
-
-#: What the client says of a kernel that never came up.
-_NOT_UP = ("Kernel died before", "Kernel didn't respond")
-
-
-def _with_starts(run, starts=4):
-    """Call `run`, again if the kernel did not come up.
-
-    Ports are chosen before the kernel binds them: another program may take one in
-    between.
-    """
-    for left in reversed(range(starts)):
-        try:
-            return run()
-        except RuntimeError as error:
-            if not left or not str(error).startswith(_NOT_UP):
-                raise
