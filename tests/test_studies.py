@@ -155,6 +155,9 @@ def test_key_ignores_comments_layout_and_docstrings():
     )
     assert code_only(plain) == code_only(told)
     assert code_only(plain) != code_only(plain.replace("1", "2"))
+    refuses = 'def f(x):\n    raise ValueError(f"{x} is odd")'
+    assert code_only(refuses) == code_only(refuses.replace("odd", "odd: add one"))
+    assert code_only(refuses) != code_only(refuses.replace("Value", "Type"))
     assert code_only('class A:\n    """Only a text."""') == "class A:\n    pass"
 
 

@@ -84,10 +84,10 @@ class Study:
     def key(self) -> str:
         """Hash of all that the numbers depend on, as far as it can be known.
 
-        Name, grid, seed, ``version``, and the code (not the comments) of the
-        replicate and of every module of this library that it uses: a changed
-        study does not resume from the checkpoints of the old one. The number
-        of replicates is left out: a longer study extends a shorter one.
+        Name, grid, seed, ``version``, and the code (not the comments, not what
+        an error says) of the replicate and of every module of this library that it
+        uses: a changed study does not resume from the checkpoints of the old one.
+        The number of replicates is left out: a longer study extends a shorter one.
         """
         scenarios = json.dumps(self.scenarios, sort_keys=True, default=str)
         parts = (self.name, scenarios, str(self.seed), self.version)
@@ -155,9 +155,11 @@ def _text(thing: Any) -> str:
 
 
 def code_only(source: str) -> str:
-    """Reduce source text to what can change a result."""
+    """Reduce source text to what can change a result: no docstring, no error's words."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            node.exc = node.exc.func
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and _is_text(body[0]):
             node.body = body[1:] or [ast.Pass()]
