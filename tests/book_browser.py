@@ -36,6 +36,7 @@ FLAGS = (
 _SETTLED = """(async () => {
   if (window.MathJax && MathJax.startup) await MathJax.startup.promise;
   await new Promise(done => setTimeout(done, 150));
+  return true;
 })()"""
 
 
@@ -246,7 +247,7 @@ class Browser:
         deadline = time.monotonic() + timeout
         while loader and not any(_has_loaded(e, loader) for e in self._events):
             self._events.append(self._receive(deadline))
-        self.evaluate(_SETTLED)
+        self.wait_for(_SETTLED)  # a page may lead on to another at once
         return self._collect()
 
     def _collect(self) -> Visit:
