@@ -131,6 +131,7 @@ def check_all(checks, scale):
         else:
             claims.check(**one, scale=scale, when=ready[scale])
 
+
 # %% [markdown]
 # ## The setting
 #
@@ -151,8 +152,16 @@ def check_all(checks, scale):
 rng = np.random.default_rng(seed)
 sizes = {"n_train": n_train, "n_cal": n_cal, "n_test": n_test}
 dgp = latent.LatentClassDGP(
-    n_classes, separation, beta, sigma, tuple(theta), condition=condition, rho=rho,
-    separation_x=separation_x, structure=structure, scale=sigma_s,
+    n_classes,
+    separation,
+    beta,
+    sigma,
+    tuple(theta),
+    condition=condition,
+    rho=rho,
+    separation_x=separation_x,
+    structure=structure,
+    scale=sigma_s,
 )
 train, cal, test = (dgp.sample(n, rng) for n in (n_train, n_cal, n_test))
 print("intercepts", dgp.intercepts, "rows by class", np.bincount(train.z))
@@ -180,6 +189,7 @@ plt.show()
 # It stops when the mean log-likelihood moves by less than `tol`.
 # Here are the two steps, and the proof that the library, which hands the work to scikit-learn, takes exactly the same ones.
 
+
 # %%
 def e_step(s, pi, m, cov):
     classes = zip(pi, m, cov, strict=True)
@@ -194,6 +204,7 @@ def m_step(s, tau):
     gaps = [s - a for a in m]
     cov = [(t * d.T) @ d / t.sum() for t, d in zip(tau.T, gaps, strict=True)]
     return mass / len(s), m, [c + ridge * np.eye(len(c)) for c in cov]
+
 
 # %%
 s, trace = train.observables(em), [-np.inf]
@@ -210,7 +221,15 @@ full = latent.EMGaussianMixture(n_classes, **options).fit(s)
 mixture = latent.EMGaussianMixture(n_classes, family=family, **options).fit(s)
 gap, climb = np.abs(tau - full.predict_proba(s)).max(), np.diff(trace).min()
 claims.check("em-A1", gap, at_most=1e-6, scale="any", part="responsibilities")
-claims.check("em-A1", climb, at_least=0, tol=1e-9, scale="any", part="likelihood", when=ridge <= 1e-6)
+claims.check(
+    "em-A1",
+    climb,
+    at_least=0,
+    tol=1e-9,
+    scale="any",
+    part="likelihood",
+    when=ridge <= 1e-6,
+)
 
 # %% [markdown]
 # ## Theory, and a check of each statement
@@ -303,7 +322,9 @@ claims.check("em-T3", shrunk, expected=W @ ideal.intercepts, tol=0.03)
 # %% tags=["hide-input"]
 claims.check("em-T3", theory["T3"], at_most=0.03, scale="paper")
 glue("shrunk", f"{abs(shrunk).max():.2f}", display=False)
-table = pd.DataFrame(W, columns=["W (1)", "W (2)", "W (3)"], index=["class 1", "class 2", "class 3"])
+table = pd.DataFrame(
+    W, columns=["W (1)", "W (2)", "W (3)"], index=["class 1", "class 2", "class 3"]
+)
 table["truth"], table["W × truth"] = ideal.intercepts, W @ ideal.intercepts
 table["EM-soft"], table["regression"] = shrunk, unbiased
 table.round(2) + 0.0
@@ -315,6 +336,7 @@ table.round(2) + 0.0
 # ## The method, by hand
 #
 # Everything after the mixture is three lines of least squares, one sort and one rank.
+
 
 # %%
 def design(part):
@@ -340,8 +362,13 @@ x_names = [f"X{j + 1}" for j in range(dgp.d_x)]
 samples = [part.observables("RX") for part in (train, cal, test)]
 data = [pd.DataFrame(rows, columns=r_names + x_names) for rows in samples]
 model = latent.LatentClassConformal(
-    n_classes, pipeline="soft-regression", alpha=alpha, family=family, **options,
-    class_columns=r_names if em == "R" else None, outcome_columns=x_names,
+    n_classes,
+    pipeline="soft-regression",
+    alpha=alpha,
+    family=family,
+    **options,
+    class_columns=r_names if em == "R" else None,
+    outcome_columns=x_names,
 )
 model.fit(data[0], train.y).conformalize(data[1], cal.y)
 y_pred, intervals = model.predict_interval(data[2])
@@ -385,7 +412,11 @@ stored_studies = [v for v in vars(lc).values() if isinstance(v, studies.Study)]
 manifests = [studies.load(study.name)[1] for study in stored_studies]
 glue("n_stored", manifest["n_replicates"], display=False)
 glue("n_failed", sum(m["n_failed"] for m in manifests), display=False)
-glue("paper_minutes", round(sum(m["wall_seconds"] for m in manifests) / 60), display=False)
+glue(
+    "paper_minutes",
+    round(sum(m["wall_seconds"] for m in manifests) / 60),
+    display=False,
+)
 
 # %% [markdown]
 # ### How good is the imputation?
@@ -465,7 +496,9 @@ fitted = [hard, soft, slopes, reg, dense]
 for scale, table in runs.items():
     rows = select(table, "length", method=oracle, alpha=0.1)
     limit = 2 * rows["sigma"] * norm.isf(0.05)
-    noise = verdicts.errors(rows, stored) / limit.to_numpy() if scale == "quick" else None
+    noise = (
+        verdicts.errors(rows, stored) / limit.to_numpy() if scale == "quick" else None
+    )
     also = dict(mc_error=noise, scale=scale, when=ready[scale])
     claims.check("em-A2", rows["mean"] / limit, expected=1, tol=0.02, **also)
 
@@ -516,13 +549,21 @@ for scale, table in runs.items():
     shares[scale] = share = gap_share(mean)[fitted]
     check_all(verdicts.accuracy(table, slack=slack[scale]), scale)
 why = "while more than a share alpha of the labels is wrong, the quantile of the residual lies among those rows, and length rises with accuracy"
-claims.differs("em-F4", share[hard].max(), 1.0, tol=0.1, scale="paper", part="beta = 2", why=why)
+claims.differs(
+    "em-F4", share[hard].max(), 1.0, tol=0.1, scale="paper", part="beta = 2", why=why
+)
 
 # %% tags=["remove-cell"]
-accuracy = select(stored, "accuracy", em="R").set_index(["n_classes", "separation"])["mean"]
+accuracy = select(stored, "accuracy", em="R").set_index(["n_classes", "separation"])[
+    "mean"
+]
 for label, name in (("span_hard", hard), ("span_density", dense)):
     half = share[name].xs(0.5, level="beta")
-    glue(label, f"{np.ptp([np.interp(0.95, accuracy[K], half[K]) for K in (2, 3, 5)]):.2f}", display=False)
+    glue(
+        label,
+        f"{np.ptp([np.interp(0.95, accuracy[K], half[K]) for K in (2, 3, 5)]):.2f}",
+        display=False,
+    )
 glue("worst_hard", f"{share[hard].max():.2f}", display=False)
 
 # %% mystnb={"figure": {"caption": "Length against accuracy over all separations, for $K=2$ (solid), 3 (dashed) and 5 (dotted); $\\sigma=0.5$, EM-R, $\\alpha=0.1$, stored study. Above the horizontal line a pipeline is longer than one that ignores the class. Right of the vertical line, $A=1-\\alpha$, fewer labels are wrong than the interval may miss.", "name": "fig-lc-accuracy"}, "image": {"alt": "Interval length, as a share of the oracle gap, against imputation accuracy for three numbers of classes."}} tags=["hide-input"]
@@ -600,7 +641,9 @@ by_tol = {"quick": live(lc.TOLERANCE, cases, n_reps, seed)}
 by_tol["paper"], _ = studies.load("latent_class_tolerance")
 
 # %% mystnb={"figure": {"caption": "Left and middle: gap to the oracle against training rows and ridge ($K=3$, $\\delta=2$, $\\beta=1$, $\\sigma=0.5$). Right: accuracy against the tolerance of EM, looser to tighter. At $\\delta=1$ and $2$ the tightest tolerance gives the worst labels.", "name": "fig-lc-knobs"}, "image": {"alt": "Three panels: gap against training size, gap against ridge, accuracy against tolerance."}} tags=["hide-input"]
-latent_figures.knobs(by_size["paper"], by_size["quick"], by_tol["paper"], by_tol["quick"])
+latent_figures.knobs(
+    by_size["paper"], by_size["quick"], by_tol["paper"], by_tol["quick"]
+)
 plt.show()
 
 # %% [markdown]
@@ -614,14 +657,25 @@ plt.show()
 for scale, table in runs.items():
     rows = select(table, "coverage")
     criterion = coverage_criterion(rows, *split[scale], chance)
-    far = np.abs(criterion["observed"] - criterion["expected"]) > criterion["tol"] + 3 * criterion["mc_error"]
+    far = (
+        np.abs(criterion["observed"] - criterion["expected"])
+        > criterion["tol"] + 3 * criterion["mc_error"]
+    )
     note = f"beyond 3 errors: {far.sum()} of {len(rows)} cells, by chance alone about {0.0027 * len(rows):.0f}"
     claims.check("em-G1", **criterion, scale=scale, note=note)
 
 # %% tags=["hide-input"]
 where = dict(beta=1.0, sigma=0.5, alpha=0.1, em=["R", "-"])
 mean, error = wide(stored, "length", **where)
-short = {oracle: "oracle", hard: "hard", soft: "soft", slopes: "slopes", reg: "regression", dense: "density", ignore: "ignore"}
+short = {
+    oracle: "oracle",
+    hard: "hard",
+    soft: "soft",
+    slopes: "slopes",
+    reg: "regression",
+    dense: "density",
+    ignore: "ignore",
+}
 summary = mean[list(short)].rename(columns=short).map("{:.2f}".format)
 live_mean, live_error = (part[reg] for part in wide(now, "length", **where))
 beside = live_mean.map("{:.2f}".format) + live_error.map(" ({:.2f})".format)
@@ -673,7 +727,11 @@ table.round({"coverage": 3, "coverage error": 3, "length": 0, "length error": 1}
 
 # %% mystnb={"figure": {"caption": "Penguins: average length of the interval for body mass, with 95 % Monte-Carlo intervals over the splits. EM sees bill and flipper, unless the label says bill only.", "name": "fig-lc-penguins"}, "image": {"alt": "Dot plot of average interval length for body mass by pipeline."}} tags=["hide-input"]
 glue("n_penguins", len(y), display=False)
-glue("bird_gain", round(100 - 100 * table["length"][oracle] / table["length"][ignore]), display=False)
+glue(
+    "bird_gain",
+    round(100 - 100 * table["length"][oracle] / table["length"][ignore]),
+    display=False,
+)
 latent_figures.penguins(table)
 plt.show()
 
@@ -739,18 +797,24 @@ from notebook_lib.latent import LatentClassConformal
 
 rng = np.random.default_rng(0)
 hidden = rng.integers(2, size=1500)  # a class that the methods never see
-data = pd.DataFrame({
-    "marker": rng.normal(3.0 * hidden, 1.0),
-    "dose": rng.normal(size=1500),
-})
+data = pd.DataFrame(
+    {
+        "marker": rng.normal(3.0 * hidden, 1.0),
+        "dose": rng.normal(size=1500),
+    }
+)
 noise = rng.normal(scale=0.5, size=1500)
 outcome = (1.5 * data["dose"] + 4.0 * hidden + noise).to_numpy()
 train, calibrate, test = np.split(rng.permutation(1500), [500, 1000])
 
 for pipeline in ("ignore", "soft-regression", "density"):
     model = LatentClassConformal(
-        n_classes=2, pipeline=pipeline, alpha=0.1, random_state=0,
-        class_columns=["marker"], outcome_columns=["dose"],
+        n_classes=2,
+        pipeline=pipeline,
+        alpha=0.1,
+        random_state=0,
+        class_columns=["marker"],
+        outcome_columns=["dose"],
     )
     model.fit(data.loc[train], outcome[train])
     model.conformalize(data.loc[calibrate], outcome[calibrate])
@@ -780,19 +844,37 @@ quick = live(lc.SLOPES, sized([{"separation": 6.0}], **sizes), n_reps, seed)
 paper = studies.load("latent_class_slopes")[0]
 for scale, table in zip(claims.SCALES, (quick, paper), strict=True):
     rows = select(table, "coverage", method=slopes)
-    claims.check("em-A5", **coverage_criterion(rows, *split[scale], chance), scale=scale, part="coverage")
+    claims.check(
+        "em-A5",
+        **coverage_criterion(rows, *split[scale], chance),
+        scale=scale,
+        part="coverage",
+    )
     rows = select(table, "slope_error", separation=6.0)
-    claims.check("em-A5", rows["mean"], at_most=0.05, scale=scale, part="slopes at delta = 6", when=ready[scale])
+    claims.check(
+        "em-A5",
+        rows["mean"],
+        at_most=0.05,
+        scale=scale,
+        part="slopes at delta = 6",
+        when=ready[scale],
+    )
 
 mixed = latent.LatentClassDGP(slopes=lc.CLASS_SLOPES)
 trial = Trial(mixed, rng, n_train, n_cal, n_test)
 (tau_fit, tau_cal, _), _ = trial.impute("R")
 y_fit, y_cal, _ = trial.outcomes(1.0, 0.5)
 x_fit, x_cal, _ = (part.x for part in trial.samples)
-products = [np.hstack([t, *(t * x[:, [j]] for j in range(2))]) for x, t in ((x_fit, tau_fit), (x_cal, tau_cal))]
+products = [
+    np.hstack([t, *(t * x[:, [j]] for j in range(2))])
+    for x, t in ((x_fit, tau_fit), (x_cal, tau_cal))
+]
 solution = np.linalg.lstsq(products[0], y_fit, rcond=None)[0]
 weighted = latent.SoftSlopes().fit(x_fit, tau_fit, y_fit).predict(x_cal, tau_cal)
-two_widths = [2 * conformal_quantile(np.abs(y_cal - fit), 0.1) for fit in (weighted, products[1] @ solution)]
+two_widths = [
+    2 * conformal_quantile(np.abs(y_cal - fit), 0.1)
+    for fit in (weighted, products[1] @ solution)
+]
 print("length at delta = 2: weighted {:.2f}, products {:.2f}".format(*two_widths))
 
 # %% [markdown]
@@ -820,15 +902,35 @@ ys, xs = trial.outcomes(2.0, 0.5), [part.x for part in trial.samples]
 fit = latent.ResponsibilityRegression().fit(xs[0], taus[0], ys[0])
 doubt = [t @ fit.beta_**2 - (t @ fit.beta_) ** 2 for t in taus]
 noise = max(np.mean((ys[0] - fit.predict(xs[0], taus[0])) ** 2) - doubt[0].mean(), 1e-3)
-forms = [np.column_stack([fit.predict(x, t), np.sqrt(noise + d)]) for x, t, d in zip(xs, taus, doubt, strict=True)]
-kinds = {"constant": (AbsoluteScore(), [f[:, 0] for f in forms]), "adaptive": (NormalizedScore(), forms)}
+forms = [
+    np.column_stack([fit.predict(x, t), np.sqrt(noise + d)])
+    for x, t, d in zip(xs, taus, doubt, strict=True)
+]
+kinds = {
+    "constant": (AbsoluteScore(), [f[:, 0] for f in forms]),
+    "adaptive": (NormalizedScore(), forms),
+}
 in_doubt, lines = taus[2].max(axis=1) <= 0.6, {}
 for kind, (score, form) in kinds.items():
     q = conformal_quantile(score.score(ys[1], form[1]), 0.1)
     sets = score.invert(form[2], q)
     inside, size = contains(sets, ys[2]), length(sets)
-    lines[kind] = [inside.mean(), size.mean(), *(v[m].mean() for m in (in_doubt, ~in_doubt) for v in (inside, size))]
-pd.DataFrame(lines, index=["coverage", "length", "coverage, in doubt", "length, in doubt", "coverage, clear", "length, clear"]).round(3)
+    lines[kind] = [
+        inside.mean(),
+        size.mean(),
+        *(v[m].mean() for m in (in_doubt, ~in_doubt) for v in (inside, size)),
+    ]
+pd.DataFrame(
+    lines,
+    index=[
+        "coverage",
+        "length",
+        "coverage, in doubt",
+        "length, in doubt",
+        "coverage, clear",
+        "length, clear",
+    ],
+).round(3)
 
 # %% [markdown]
 # ```{solution-end}

@@ -132,10 +132,22 @@ plt.show()
 law = parts.split_law_check(rng, draws=12_000)
 urns = parts.sampler_p_values(rng, draws=20_000) | {"split law p": law["p"]}
 gap = law["asymmetry"] + law["lemma A6"]
-check_all("Algorithm 2 and the samplers", [*verdicts.samplers(urns), *verdicts.split(parts.partition_facts(rng))])
+check_all(
+    "Algorithm 2 and the samplers",
+    [*verdicts.samplers(urns), *verdicts.split(parts.partition_facts(rng))],
+)
 with claims.fold("Proposition 1 and Lemma A6"):
-    check("scmc-T3", gap, expected=0, tol=1e-12, scale="any", part="symmetric, Lemma A6")
-    check("scmc-T3", law["total"], expected=1, tol=1e-12, scale="any", part="total probability")
+    check(
+        "scmc-T3", gap, expected=0, tol=1e-12, scale="any", part="symmetric, Lemma A6"
+    )
+    check(
+        "scmc-T3",
+        law["total"],
+        expected=1,
+        tol=1e-12,
+        scale="any",
+        part="total probability",
+    )
 
 # %% [markdown]
 # ## Why weights, and which
@@ -158,8 +170,20 @@ with claims.fold("Proposition 1 and Lemma A6"):
 inflation = theory.quantile_inflation(rng, n_laws=200)
 moved = theory.atom_at_infinity(rng, n_cases=10_000)
 with claims.fold("Lemmas 1, 2 and A5"):
-    check("scmc-T1", inflation["lower"], at_least=0, scale="any", part="coverage less beta")
-    check("scmc-T1", inflation["upper"], at_least=0, scale="any", part="beta + E max p less it")
+    check(
+        "scmc-T1",
+        inflation["lower"],
+        at_least=0,
+        scale="any",
+        part="coverage less beta",
+    )
+    check(
+        "scmc-T1",
+        inflation["upper"],
+        at_least=0,
+        scale="any",
+        part="beta + E max p less it",
+    )
     check("scmc-T2", moved, expected=0, scale="any")
     check("scmc-T4", theory.simplified_weights(rng), at_most=1e-12, scale="any")
 
@@ -195,7 +219,9 @@ constant = theory.enumeration_gap(cases[0], rng, constant=True, every=4)["gap"]
 every_group = theory.enumeration_gap((4, 2, 4, 2, "all"), rng, every=5)["gap"]
 blank = dict(zeros=[(0, 0), (3, 1)], every=8)
 zeros = theory.enumeration_gap(cases[0], rng, **blank)["gap"]
-counted = theory.enumeration_gap(cases[0], np.random.default_rng(0), count_zeros=True, **blank)["gap"]
+counted = theory.enumeration_gap(
+    cases[0], np.random.default_rng(0), count_zeros=True, **blank
+)["gap"]
 same = theory.marginal_of_test_cells(rng, constant=True)
 varied = theory.marginal_of_test_cells(np.random.default_rng(0), constant=False)
 
@@ -205,9 +231,17 @@ with claims.fold("Weights against full enumeration"):
     check("scmc-A4", printed, at_least=0.05, part="(13)-(14) without u, gap")
     check("scmc-T5", larger, at_most=1e-12, part="every hundredth law")
     check("scmc-T15", constant, at_most=1e-12, scale="any", part="weights")
-    check("scmc-T15", integral.constant_weight_error(), at_most=1e-12, scale="any", part="eta")
+    check(
+        "scmc-T15",
+        integral.constant_weight_error(),
+        at_most=1e-12,
+        scale="any",
+        part="eta",
+    )
     check("scmc-T17", every_group, at_most=1e-12, part="enumeration, n = xi")
-    check("scmc-T17", theory.swap_keeps_xi(rng), expected=0, part="swaps that change xi")
+    check(
+        "scmc-T17", theory.swap_keeps_xi(rng), expected=0, part="swaps that change xi"
+    )
     check("scmc-E3", zeros, at_most=1e-12, scale="any", part="positive cells counted")
     check("scmc-E3", counted, at_least=0.1, scale="any", part="all cells counted, gap")
     check("scmc-T16", same, at_most=1e-12, scale="any", part="constant w*")
@@ -252,14 +286,33 @@ pd.DataFrame(laplace, index=pd.Index([20, 100, 500, 2000], name="cells")).round(
 any_scale = dict(scale="any")
 check_all("Newton's iteration", verdicts.newton(newton))
 with claims.fold("The integral and its approximation"):
-    check("scmc-F2", sds[:-1] / sds[1:], expected=10**0.5, tol=0.15 * 10**0.5, **any_scale)
-    check("scmc-T9", by_h, at_most=1e-8, **any_scale, note="in log t, at the root, at h = 1.7")
+    check(
+        "scmc-F2", sds[:-1] / sds[1:], expected=10**0.5, tol=0.15 * 10**0.5, **any_scale
+    )
+    check(
+        "scmc-T9",
+        by_h,
+        at_most=1e-8,
+        **any_scale,
+        note="in log t, at the root, at h = 1.7",
+    )
     check("scmc-T10", changes == [0, 0, 1, 1], **any_scale)
     check("scmc-A7", ratio[-1], at_most=2e-3, part="1000 cells")
     check("scmc-A7", -np.diff(ratio), at_least=0, part="error falls with size")
-    for name, errors, bound in (("f = 1", laplace["f = 1"], 0.002), ("f = eta", laplace["f = eta"], 0.02)):
-        check("scmc-T12", errors[-1], at_most=bound, **any_scale, part=f"{name}, m = 2000")
-        check("scmc-T12", -np.diff(errors), at_least=0, **any_scale, part=f"{name}, error falls with size")
+    for name, errors, bound in (
+        ("f = 1", laplace["f = 1"], 0.002),
+        ("f = eta", laplace["f = eta"], 0.02),
+    ):
+        check(
+            "scmc-T12", errors[-1], at_most=bound, **any_scale, part=f"{name}, m = 2000"
+        )
+        check(
+            "scmc-T12",
+            -np.diff(errors),
+            at_least=0,
+            **any_scale,
+            part=f"{name}, error falls with size",
+        )
     check("scmc-T13", integral.root_bounds(), expected=0, part="up to 500 cells")
     check("scmc-T18", integral.odds_identity(rng), at_most=1e-10, **any_scale)
 
@@ -310,20 +363,58 @@ pd.DataFrame(
 # %% tags=["hide-input"]
 centred = np.array([[0.0, 0.0, 0.0]])
 cube = matrix.HyperCube()
-on_the_edge, beyond = cube.score(centred + [1, -1, 0], centred), cube.score(centred + [1.01, 0, 0], centred)
+on_the_edge, beyond = (
+    cube.score(centred + [1, -1, 0], centred),
+    cube.score(centred + [1.01, 0, 0], centred),
+)
 nine = weighted_quantile(np.arange(9.0), np.full(9, 0.1), 0.9, mass_at_infinity=0.1)
 low, high, outside = matrix.clip_to_range([7.0], [11.0], 1, 5)
 wild = np.sort(rng.normal(3, 6, (2, 500)), axis=0)
 clipped = matrix.clip_to_range(*wild, 1, 5)
 check_all("Algorithm 1", verdicts.algorithm(parts.algorithm_facts(rng)))
 with claims.fold("Metrics"):
-    check("scmc-M1", on_the_edge[0] <= 1 < beyond[0], scale="any", part="regions are closed")
+    check(
+        "scmc-M1",
+        on_the_edge[0] <= 1 < beyond[0],
+        scale="any",
+        part="regions are closed",
+    )
     check("scmc-M1", regions.covers(centre).all(), scale="any", part="centre")
-    check("scmc-M2", [high[0] - low[0], 1 - outside[0]], expected=0, scale="any", part="9 +- 2 on [1, 5]: no width, flagged")
-    check("scmc-M2", (clipped[1] - clipped[0]).min(), at_least=0, scale="any", part="never negative")
-    check("scmc-M3", matrix.effective_sample_size(np.full((1, 50), 0.02))[0], expected=50, tol=1e-9, scale="any", part="ESS")
-    check("scmc-M3", np.array_equal(regions.is_infinite, p[:, -1] > alpha), scale="any", part="infinite share")
-    check("scmc-E1", nine, expected=8, scale="any", note="the largest of nine scores, not infinity")
+    check(
+        "scmc-M2",
+        [high[0] - low[0], 1 - outside[0]],
+        expected=0,
+        scale="any",
+        part="9 +- 2 on [1, 5]: no width, flagged",
+    )
+    check(
+        "scmc-M2",
+        (clipped[1] - clipped[0]).min(),
+        at_least=0,
+        scale="any",
+        part="never negative",
+    )
+    check(
+        "scmc-M3",
+        matrix.effective_sample_size(np.full((1, 50), 0.02))[0],
+        expected=50,
+        tol=1e-9,
+        scale="any",
+        part="ESS",
+    )
+    check(
+        "scmc-M3",
+        np.array_equal(regions.is_infinite, p[:, -1] > alpha),
+        scale="any",
+        part="infinite share",
+    )
+    check(
+        "scmc-E1",
+        nine,
+        expected=8,
+        scale="any",
+        note="the largest of nine scores, not infinity",
+    )
 
 # %% [markdown]
 # ### Two baselines, and the parts that may be exchanged
@@ -360,16 +451,39 @@ pd.Series(
 # {numref}`fig-uniform` shows where joint calibration pays.
 
 # %% tags=["hide-input"]
-cover = [mean_estimate(c.astype(float)) for c in parts.rule_coverage(rng, n_replicates=15 * n_quick).T]
-cover = {rule: tuple(c)[:2] for rule, c in zip(("cube", "rectangle", "sphere"), cover, strict=True)}
-gui = [mean_estimate(c.astype(float)) for c in parts.individual_coverage(np.random.default_rng(0), n_replicates=1500).T]
+cover = [
+    mean_estimate(c.astype(float))
+    for c in parts.rule_coverage(rng, n_replicates=15 * n_quick).T
+]
+cover = {
+    rule: tuple(c)[:2]
+    for rule, c in zip(("cube", "rectangle", "sphere"), cover, strict=True)
+}
+gui = [
+    mean_estimate(c.astype(float))
+    for c in parts.individual_coverage(np.random.default_rng(0), n_replicates=1500).T
+]
 slab = verdicts.worst_slab(parts.worst_slab_facts(rng), 0.2)
 check_all("Baselines", verdicts.baselines(parts.baseline_facts(rng)))
 check_all("Rules", verdicts.rules(parts.rule_facts(rng), cover))
-check_all("Completions, estimated weights, worst slab", [*verdicts.completions(parts.completion_facts(rng)), *verdicts.one_bit(parts.one_bit_facts(rng)), *slab])
+check_all(
+    "Completions, estimated weights, worst slab",
+    [
+        *verdicts.completions(parts.completion_facts(rng)),
+        *verdicts.one_bit(parts.one_bit_facts(rng)),
+        *slab,
+    ],
+)
 with claims.fold("Gui, Barber and Ma"):
     for claim, part in (("scmc-T14", "odds weights"), ("scmc-B3", "")):
-        check(claim, gui[0].value, at_least=0.9, mc_error=gui[0].mc_error, scale="any", part=part)
+        check(
+            claim,
+            gui[0].value,
+            at_least=0.9,
+            mc_error=gui[0].mc_error,
+            scale="any",
+            part=part,
+        )
     check("scmc-T14", gui[1].value, at_most=0.87, scale="any", part="equal weights")
 
 # %% [markdown]
@@ -388,8 +502,16 @@ check_all("Speed", verdicts.speed(parts.weights_speed(rng)))
 
 # %% tags=["hide-input"]
 larger = show.stored("larger")
-check_all("Theory at the paper's sizes", paper=[*verdicts.paper_theory(show.measured()), *larger_verdicts.everything(larger)])
-distance = larger_verdicts.worst(larger, "laplace", "largest distance of the weights").unstack("K")
+check_all(
+    "Theory at the paper's sizes",
+    paper=[
+        *verdicts.paper_theory(show.measured()),
+        *larger_verdicts.everything(larger),
+    ],
+)
+distance = larger_verdicts.worst(
+    larger, "laplace", "largest distance of the weights"
+).unstack("K")
 glue("laplace_distance", f"{distance.max(axis=None):.0e}", display=False)
 distance[[2, 5, 8]].map("{:.0e}".format)
 
@@ -427,12 +549,37 @@ paper = dict(mc_error=right["mc_error"], scale="paper")
 with claims.fold("Theorems 1 to 3"):
     check("scmc-T6", [e["slack"] for e in exact], at_least=-1e-12, part="enumeration")
     check("scmc-T7", [e["over"] for e in exact], at_most=1e-12, part="enumeration")
-    check("scmc-T6", right["mean"], at_least=0.9, part="right weights, 60 x 60", **paper)
-    check("scmc-T6", wrong["mean"], at_most=0.85, scale="paper", part="w ignored; equal")
-    check("scmc-T7", right["mean"], at_most=bound, part="right weights, 60 x 60", **paper)
-    check("scmc-T8", guess["slack"], at_least=-1e-12, scale="any", part="fixed wrong w, enumeration")
-    check("scmc-T8", spy["coverage"], expected=0.8, tol=0.01, scale="any", part="an estimate that looks at the test cell")
-    check("scmc-T8", spy["coverage"] - spy["bound"], at_most=-0.05, scale="any", part="it breaks the bound")
+    check(
+        "scmc-T6", right["mean"], at_least=0.9, part="right weights, 60 x 60", **paper
+    )
+    check(
+        "scmc-T6", wrong["mean"], at_most=0.85, scale="paper", part="w ignored; equal"
+    )
+    check(
+        "scmc-T7", right["mean"], at_most=bound, part="right weights, 60 x 60", **paper
+    )
+    check(
+        "scmc-T8",
+        guess["slack"],
+        at_least=-1e-12,
+        scale="any",
+        part="fixed wrong w, enumeration",
+    )
+    check(
+        "scmc-T8",
+        spy["coverage"],
+        expected=0.8,
+        tol=0.01,
+        scale="any",
+        part="an estimate that looks at the test cell",
+    )
+    check(
+        "scmc-T8",
+        spy["coverage"] - spy["bound"],
+        at_most=-0.05,
+        scale="any",
+        part="it breaks the bound",
+    )
 glue("spy_coverage", f"{spy['coverage']:.3f}", display=False)
 glue("spy_bound", f"{spy['bound']:.3f}", display=False)
 
@@ -463,10 +610,23 @@ quick = show.live(
 show.by_method(quick, "coverage").round(3)
 
 # %% tags=["hide-input"]
-check_all("Figure 3", verdicts.uniform(quick), [*verdicts.uniform(uniform), *verdicts.uniform_everywhere(uniform)])
-widths = pd.concat([show.by_method(f, "width", "median", K=5) for f in (uniform, show.stored("uniform-mu"))])
+check_all(
+    "Figure 3",
+    verdicts.uniform(quick),
+    [*verdicts.uniform(uniform), *verdicts.uniform_everywhere(uniform)],
+)
+widths = pd.concat(
+    [
+        show.by_method(f, "width", "median", K=5)
+        for f in (uniform, show.stored("uniform-mu"))
+    ]
+)
 check_all("Figure A15", paper=verdicts.wider_with_mu(widths))
-gap = (widths["Bonferroni"] / widths["SCMC"]).sort_index().rename("Bonferroni / SCMC, median width")
+gap = (
+    (widths["Bonferroni"] / widths["SCMC"])
+    .sort_index()
+    .rename("Bonferroni / SCMC, median width")
+)
 gap.to_frame().round(2)
 
 # %% [markdown]
@@ -489,8 +649,17 @@ quick = show.live(
 show.by_method(quick, "coverage").round(3)
 
 # %% tags=["hide-input"]
-check_all("Figure 4", verdicts.sparse(quick), [*verdicts.sparse(sparse), *verdicts.sparse_everywhere(sparse)])
-widths = pd.concat([show.by_method(f, "width", "median", K=5) for f in (sparse, show.stored("sparse-s"))]).sort_index()
+check_all(
+    "Figure 4",
+    verdicts.sparse(quick),
+    [*verdicts.sparse(sparse), *verdicts.sparse_everywhere(sparse)],
+)
+widths = pd.concat(
+    [
+        show.by_method(f, "width", "median", K=5)
+        for f in (sparse, show.stored("sparse-s"))
+    ]
+).sort_index()
 check_all("Figure A16", paper=verdicts.wider_with_s(widths))
 check_all("The generators", verdicts.generators(parts.generator_facts(rng)))
 widths.round(2)
@@ -514,9 +683,16 @@ check_all("The data", paper=verdicts.dataset(facts, show.measured()["movielens"]
 check_all("The anchor", paper=verdicts.anchor(anchor))
 scmc = anchor[anchor["method"] == "SCMC"].set_index(["metric", "rank", "K"])
 glue("mean_w", f"{facts['mean estimated w']:.3f}", display=False)
-glue("density", f"{facts['ratings'] / (facts['users'] * facts['films']):.3f}", display=False)
+glue(
+    "density",
+    f"{facts['ratings'] / (facts['users'] * facts['films']):.3f}",
+    display=False,
+)
 glue("anchor_z", f"{scmc['z'].abs().max():.1f}", display=False)
-scmc.loc[(slice(None), [3, 7], [2, 5, 8]), ["mean", "mc_error", "published", "published_error", "z"]].round(3)
+scmc.loc[
+    (slice(None), [3, 7], [2, 5, 8]),
+    ["mean", "mc_error", "published", "published_error", "z"],
+].round(3)
 
 # %% [markdown]
 # Coverage and width agree with the published runs at all ranks and group sizes, within {glue:text}`anchor_z` combined Monte-Carlo errors at most.
@@ -533,8 +709,12 @@ plt.show()
 check_all("Figures 1, 5 and A17", paper=verdicts.movielens(movielens))
 missing = show.beside_published(movielens[movielens["target"] == "missing"], "Fig1")
 claims.differs(**verdicts.level(missing), scale="paper")
-beside = show.beside_published(holdout, "Fig5").query("method == 'SCMC' and K in (2, 8)")
-beside.set_index(["metric", "rank", "K"])[["mean", "mc_error", "published", "published_error", "z"]].sort_index().round(3)
+beside = show.beside_published(holdout, "Fig5").query(
+    "method == 'SCMC' and K in (2, 8)"
+)
+beside.set_index(["metric", "rank", "K"])[
+    ["mean", "mc_error", "published", "published_error", "z"]
+].sort_index().round(3)
 
 # %% [markdown]
 # The table puts Figure 5 beside the published values.
@@ -544,17 +724,27 @@ beside.set_index(["metric", "rank", "K"])[["mean", "mc_error", "published", "pub
 
 # %% tags=["hide-input"]
 clipped = show.stored("clipping")
-ways = clipped[clipped["genre"] == "none"].pivot(index=["rank", "K"], columns="clip", values="mean")
-one_side = show.beside_published(clipped[(clipped["genre"] == "none") & (clipped["clip"] == "one side")], "Fig1")
+ways = clipped[clipped["genre"] == "none"].pivot(
+    index=["rank", "K"], columns="clip", values="mean"
+)
+one_side = show.beside_published(
+    clipped[(clipped["genre"] == "none") & (clipped["clip"] == "one side")], "Fig1"
+)
 check_all("Figure 1, clipped as its authors clip", paper=verdicts.clipping(one_side))
 ways.join(one_side.set_index(["rank", "K"])[["published", "z"]]).round(3)
 
 # %% tags=["hide-input"]
 weighty = show.stored("degenerate")
 check_all("Effective sample size", paper=verdicts.degenerate(weighty))
-sizes = show.pick(weighty, "effective_size", target="missing").pivot(index="K", columns="estimate", values="mean")
-endless = show.pick(weighty, "share_infinite", target="missing").pivot(index="K", columns="estimate", values="mean")
-pd.concat({"effective size": sizes.round(0), "share infinite": endless.round(2)}, axis=1)
+sizes = show.pick(weighty, "effective_size", target="missing").pivot(
+    index="K", columns="estimate", values="mean"
+)
+endless = show.pick(weighty, "share_infinite", target="missing").pivot(
+    index="K", columns="estimate", values="mean"
+)
+pd.concat(
+    {"effective size": sizes.round(0), "share infinite": endless.round(2)}, axis=1
+)
 
 # %% [markdown]
 # This table is a caution of ours: the effective number of calibration groups, $1/\sum p_i^2$, under two estimates of $w$.
@@ -599,14 +789,25 @@ plt.show()
 
 # %%
 live = show.live(
-    robustness.replicate_slab, [{"delta": 0.12, "K": 2, "sweeps": 10}], n_quick, seed + 2
+    robustness.replicate_slab,
+    [{"delta": 0.12, "K": 2, "sweeps": 10}],
+    n_quick,
+    seed + 2,
 )
 show.by_method(live, "coverage").round(3)
 
 # %% tags=["hide-input"]
-check_all("Figures A6 to A8", verdicts.slab(live), [*verdicts.slab(slab), *verdicts.slab_everywhere(slab)])
+check_all(
+    "Figures A6 to A8",
+    verdicts.slab(live),
+    [*verdicts.slab(slab), *verdicts.slab_everywhere(slab)],
+)
 gap = gap.set_index(["genre", "K"])[["mean", "mc_error"]]
-published = show.published("FigA9").query("metric == 'width'").pivot(index=["genre", "K"], columns="method", values="published")
+published = (
+    show.published("FigA9")
+    .query("metric == 'width'")
+    .pivot(index=["genre", "K"], columns="method", values="published")
+)
 published = (published["SCMC"] - published["SCMC (w* = 1)"]).rename("published")
 gap = gap.join(published)
 one_side = show.pick(clipped, "gap", clip="one side").set_index(["genre", "K"])["mean"]
@@ -627,8 +828,13 @@ gap.join(one_side.rename("clipped on one side")).round(3)
 # What is lost stays far inside what Theorem 3 would allow, under the paper's $\nu=13$ and under a smaller bound.
 
 # %% tags=["hide-input"]
-check_all("Figure A10", paper=verdicts.completion(show.stored("completion"), "scmc-FA10"))
-check_all("Figure A11", paper=verdicts.completion(show.stored("completion-sparse"), "scmc-FA11"))
+check_all(
+    "Figure A10", paper=verdicts.completion(show.stored("completion"), "scmc-FA10")
+)
+check_all(
+    "Figure A11",
+    paper=verdicts.completion(show.stored("completion-sparse"), "scmc-FA11"),
+)
 check_all("Figure A12", paper=verdicts.estimated(show.stored("estimated")))
 guessed = show.stored("estimated-sparse")
 check_all("Figure A13", paper=verdicts.estimated_sparse(guessed))
@@ -711,7 +917,14 @@ broken.round(3)
 # %% tags=["hide-input"]
 mapped = parts.consistent_map(rng)
 with claims.fold("Weights from probabilities"):
-    check("scmc-E2", mapped["mapped"], expected=0.1, tol=0.002, scale="any", part="mapped ratio")
+    check(
+        "scmc-E2",
+        mapped["mapped"],
+        expected=0.1,
+        tol=0.002,
+        scale="any",
+        part="mapped ratio",
+    )
     check("scmc-E2", mapped["raw"], at_least=0.115, scale="any", part="raw ratio")
 by_n = largest[largest["K"] == 2].query("n_cal < 400")
 ignored = show.pick(
@@ -720,7 +933,12 @@ ignored = show.pick(
 lower, upper, outside = matrix.clip_to_range([7.0, 2.0], [11.0, 4.0], 1, 5)
 one_sided = np.minimum([11.0, 4.0], 5) - np.maximum([7.0, 2.0], 1)
 assert one_sided[0] < 0 <= (upper - lower).min()
-level = show.live(studies.replicate_uniform, [{"mu": 0, "K": 8, "rank": 30, "sweeps": 20}], max(2, n_quick // 2), seed + 4)
+level = show.live(
+    studies.replicate_uniform,
+    [{"mu": 0, "K": 8, "rank": 30, "sweeps": 20}],
+    max(2, n_quick // 2),
+    seed + 4,
+)
 level = show.by_method(level, "width").iloc[0]
 least = show.by_method(sparse, "width")
 glue("ratio_at_zero", f"{level['Bonferroni'] / level['SCMC']:.2f}", display=False)
@@ -776,7 +994,9 @@ print(prediction.round(1), intervals[..., 0].round(1), sep="\n\n")
 
 # %%
 upright = matrix.StructuredConformalCompletion(matrix.ColumnMean(), group_size=3)
-turned = matrix.StructuredConformalCompletion(matrix.ColumnMean(), group_size=3, axis="row")
+turned = matrix.StructuredConformalCompletion(
+    matrix.ColumnMean(), group_size=3, axis="row"
+)
 upright.fit(data.truth, data.observed).conformalize(data.observation_weights)
 turned.fit(data.truth.T, data.observed.T).conformalize(data.observation_weights.T)
 _, tall = upright.predict_interval(groups)

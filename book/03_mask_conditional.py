@@ -81,7 +81,9 @@ figures.setup()
 claims.another_seed(seed != 3)
 plt.rcParams["figure.dpi"] = 68  # the page stays under half a megabyte
 rng = np.random.default_rng(seed)
-usual = alpha == 0.1 and rho == 0.99 and n_reps >= 20 and n_each >= 100 and n_theory >= 60
+usual = (
+    alpha == 0.1 and rho == 0.99 and n_reps >= 20 and n_each >= 100 and n_theory >= 60
+)
 
 # %% [markdown]
 # ## The setting
@@ -137,7 +139,14 @@ with claims.fold("Checks of the closed forms and of the data"):
 
 # %%
 nearest, equal = 0.95 ** np.arange(100, 0, -1.0), np.ones(100)
-table = {name: theory.two_scales(w, 6000, rng) for name, w in (("recent heavy", nearest), ("equal", equal), ("reversed", nearest[::-1]))}
+table = {
+    name: theory.two_scales(w, 6000, rng)
+    for name, w in (
+        ("recent heavy", nearest),
+        ("equal", equal),
+        ("reversed", nearest[::-1]),
+    )
+}
 exact = theory.enumerated_coverage([*0.7 ** np.arange(6, 0, -1), 1], 0.4)
 pd.DataFrame(table, index=["coverage", "bound"]).T.round(3)
 
@@ -150,6 +159,7 @@ with claims.fold("Checks of both theorems, the lemma and the quantile"):
 #
 # For a test row with mask $m$: over-mask and score the available cases; rank them by their distance to the test row, nearest first; give rank $r$ the weight $\rho^r$, and weight 1 to rows that carry the test mask itself; take the weighted quantile with weight 1 at infinity.
 # The distance is HEOM {cite:p}`wilson1997improved`: differences over the range of each column, and 1 for a column where either entry is missing.
+
 
 # %%
 def nexcp_by_hand(model, x):
@@ -173,10 +183,18 @@ def nexcp_by_hand(model, x):
 # %%
 options = dict(imputer=covariates.GaussianImputer(draw=True), alpha=alpha)
 nexcp, X = checks.small_problem(covariates.NexCP(rho=rho, **options), rng)
-by_hand, by_library = np.array([nexcp_by_hand(nexcp, x) for x in X]), checks.radius_of(nexcp, X)
+by_hand, by_library = (
+    np.array([nexcp_by_hand(nexcp, x) for x in X]),
+    checks.radius_of(nexcp, X),
+)
 finite = np.isfinite(by_hand)
-gap, alike = np.abs(by_hand - by_library)[finite].max(), bool((np.isfinite(by_library) == finite).all())
-print(f"{len(X)} rows, {finite.sum()} finite: by hand and library differ by at most {gap:.0e}")
+gap, alike = (
+    np.abs(by_hand - by_library)[finite].max(),
+    bool((np.isfinite(by_library) == finite).all()),
+)
+print(
+    f"{len(X)} rows, {finite.sum()} finite: by hand and library differ by at most {gap:.0e}"
+)
 
 # %% tags=["hide-input"]
 with claims.fold("Checks of Algorithm 1"):
@@ -195,10 +213,15 @@ same = {
     "CP-MDA-Exact": covariates.CPMDAExact(score="absolute", add_mask=False, **options),
     "nexCP, rho = 1": covariates.NexCP(weights="equal", **options),
 }
-three = [m.fit(*train).conformalize(cal[0].copy(), cal[1]).predict_interval(X.copy())[1] for m in same.values()]
+three = [
+    m.fit(*train).conformalize(cal[0].copy(), cal[1]).predict_interval(X.copy())[1]
+    for m in same.values()
+]
 h, share = live.bandwidth(3, seed)
 print(f"largest difference of the three: {np.nanmax(np.ptp(three, axis=0)):.0e}")
-print(f"median bandwidth {h:.3f}; effective share of rows at the complete mask {share:.4f}")
+print(
+    f"median bandwidth {h:.3f}; effective share of rows at the complete mask {share:.4f}"
+)
 
 # %% tags=["hide-input"]
 with claims.fold("Checks of Algorithm 2, of HEOM and of the bandwidth"):
@@ -229,7 +252,9 @@ with claims.fold("Checks of Algorithm 2, of HEOM and of the bandwidth"):
 star = theory.rank_weight_coverage("star", 0.004, n_theory, rng)
 ball = theory.rank_weight_coverage("ball", 0.02, 2 * n_theory, rng, n=1000)
 rare = theory.rare_masks_coverage(2 * n_theory // 3, rng)
-table = pd.DataFrame({"star, rare mask": star, "Gaussian, rare mask": ball, "star, all masks": rare}).T
+table = pd.DataFrame(
+    {"star, rare mask": star, "Gaussian, rare mask": ball, "star, all masks": rare}
+).T
 table.map(lambda v: f"{v[0]:.3f} ({v[1]:.3f})" if isinstance(v, tuple) else "")
 
 # %% tags=["hide-input"]
@@ -258,14 +283,26 @@ with claims.fold("Checks of the rank weights, the mask weights and the direction
 
 # %%
 toy = theory.lcp_toy(5 * n_theory // 2, rng)
-local = {n: checks.local_error(n, n_theory * 2 // 3 * (1 + (n == 250)), rng) for n in (250, 1000)}
+local = {
+    n: checks.local_error(n, n_theory * 2 // 3 * (1 + (n == 250)), rng)
+    for n in (250, 1000)
+}
 given_all = theory.oracle_given_hidden()
-print("over-masked {:.3f} ({:.3f}), own masks {:.3f} ({:.3f})".format(*toy["over"], *toy["own"]))
+print(
+    "over-masked {:.3f} ({:.3f}), own masks {:.3f} ({:.3f})".format(
+        *toy["over"], *toy["own"]
+    )
+)
 print("oracle, by the hidden entry:", given_all.round(3))
-pd.DataFrame(local).rename_axis(index="bandwidth", columns="largest error, n =").round(3)
+pd.DataFrame(local).rename_axis(index="bandwidth", columns="largest error, n =").round(
+    3
+)
 
 # %% tags=["hide-input"]
-toys = {"quick": toy, "paper": live.pool(toy, theory.lcp_toy(400, rng), 5 * n_theory // 2, 400)}
+toys = {
+    "quick": toy,
+    "paper": live.pool(toy, theory.lcp_toy(400, rng), 5 * n_theory // 2, 400),
+}
 with claims.fold("Checks of LCP: distances, bandwidth, what can be conditioned on"):
     verdicts.localisation(toys, local, given_all, ok=usual and n_theory >= 60)
 
@@ -280,8 +317,15 @@ with claims.fold("Checks of LCP: distances, bandwidth, what can be conditioned o
 
 # %%
 cell = dict(base="linear", n_marginal=n_marginal, n_each=n_each)
-few = [(dict(d=3, mechanism="MCAR"), n_reps), (dict(d=3, mechanism="MNAR"), max(2, n_reps // 2))]
-now = live.by_mask(pd.concat([live.live(fast.replicate_synthetic, [cell | kind], n, seed) for kind, n in few]))
+few = [
+    (dict(d=3, mechanism="MCAR"), n_reps),
+    (dict(d=3, mechanism="MNAR"), max(2, n_reps // 2)),
+]
+now = live.by_mask(
+    pd.concat(
+        [live.live(fast.replicate_synthetic, [cell | kind], n, seed) for kind, n in few]
+    )
+)
 runs = tables.load_runs()
 paper, base, note = tables.best(runs, "synthetic")
 printed = tables.cells(runs)
@@ -309,7 +353,9 @@ plt.show()
 # %%
 display(tables.agreement(printed).round(3))
 inside = printed[printed["base"] == base].assign(within=lambda cells: cells["z"] <= 3)
-inside.pivot_table(index=["metric", "mechanism"], columns="method", values="within").round(2)
+inside.pivot_table(
+    index=["metric", "mechanism"], columns="method", values="within"
+).round(2)
 
 # %% [markdown]
 # The second table says where we agree: the share of cells within three errors, by mechanism and method.
@@ -323,7 +369,12 @@ for number in tables.PUBLISHED_REPLICATES:
 
 # %% mystnb={"code_prompt_hide": "Hide the coverage", "code_prompt_show": "All published cells of Tables 1 to 4 beside ours: coverage"} tags=["hide-cell"]
 for number in tables.PUBLISHED_REPLICATES:
-    print(tables.as_text(printed, number, "coverage", [("CQR-MDA-Exact", "CP", "nexCP", "LCP")]), "\n")
+    print(
+        tables.as_text(
+            printed, number, "coverage", [("CQR-MDA-Exact", "CP", "nexCP", "LCP")]
+        ),
+        "\n",
+    )
 
 # %% tags=["hide-input"]
 with claims.fold("Table 1, live with linear models"):
@@ -338,13 +389,41 @@ with claims.fold("Table 1 at paper scale"):
 # The document says "MICE" and "network". Two facts decide between the readings: with *conditional means* in place of draws nexCP is far too short where the second covariate is missing, and with the *mask as a feature* CQR loses its constant length and much of its failure. Neither looks like the published table; draws without the mask do.
 
 # %%
-variants = {"conditional means": {"draw": False}, "draws, mask as feature": {"add_mask": True}}
-frames = {name: live.by_mask(live.live(fast.replicate_synthetic, [cell | few[0][0] | extra], max(2, n_reps // 2), seed)) for name, extra in variants.items()}
+variants = {
+    "conditional means": {"draw": False},
+    "draws, mask as feature": {"add_mask": True},
+}
+frames = {
+    name: live.by_mask(
+        live.live(
+            fast.replicate_synthetic,
+            [cell | few[0][0] | extra],
+            max(2, n_reps // 2),
+            seed,
+        )
+    )
+    for name, extra in variants.items()
+}
 frames = {"draws": now[now["mechanism"] == "MCAR"]} | frames
 t1 = live.setting(live.published(), 3, "MCAR")
 rows = {name: f.set_index(["method", "mask"]) for name, f in frames.items()}
-pipeline = pd.DataFrame({name: {"nexCP length, 110": f.loc[("nexCP", "110"), "length"], "CQR coverage, 110": f.loc[("CQR", "110"), "coverage"], "CP length": f.loc[("CP", "110"), "length"]} for name, f in rows.items()})
-pipeline.assign(published=[t1.loc["110", ("length", "nexCP")], t1.loc["110", ("coverage", "CQR")], t1.loc["110", ("length", "CP")]]).round(3)
+pipeline = pd.DataFrame(
+    {
+        name: {
+            "nexCP length, 110": f.loc[("nexCP", "110"), "length"],
+            "CQR coverage, 110": f.loc[("CQR", "110"), "coverage"],
+            "CP length": f.loc[("CP", "110"), "length"],
+        }
+        for name, f in rows.items()
+    }
+)
+pipeline.assign(
+    published=[
+        t1.loc["110", ("length", "nexCP")],
+        t1.loc["110", ("coverage", "CQR")],
+        t1.loc["110", ("length", "CP")],
+    ]
+).round(3)
 
 # %% tags=["hide-input"]
 with claims.fold("Checks of the pipeline, the network, the mechanisms and the draws"):
@@ -363,8 +442,14 @@ with claims.fold("Checks of the pipeline, the network, the mechanisms and the dr
 
 # %%
 v = live.published_verdicts()
-interpolated = [theory.interpolation_gap(n, seen, 8000, rng) for n, seen in ((250, 3), (250, 5), (250, 8), (100, 8))]
-gap = pd.DataFrame({"printed gap": v["complete_gap"], "interpolation": interpolated}, index=["Table 1", "Table 2", "Table 3", "Table 4"])
+interpolated = [
+    theory.interpolation_gap(n, seen, 8000, rng)
+    for n, seen in ((250, 3), (250, 5), (250, 8), (100, 8))
+]
+gap = pd.DataFrame(
+    {"printed gap": v["complete_gap"], "interpolation": interpolated},
+    index=["Table 1", "Table 2", "Table 3", "Table 4"],
+)
 gap.T.round(2)
 
 # %% tags=["hide-input"]
@@ -377,11 +462,26 @@ with claims.fold("Checks on the printed tables"):
 # With more covariates the tables pool masks by their number of gaps. Concrete is real: 1030 mixtures, eight covariates, strength in MPa; gaps are made.
 
 # %%
-few = [(dict(d=5, mechanism="MCAR"), max(2, n_reps // 3)), (dict(d=5, mechanism="MAR"), max(2, n_reps // 3)), (dict(d=8, mechanism="MCAR"), max(2, n_reps // 6))]
-wide = live.by_mask(pd.concat([live.live(fast.replicate_synthetic, [cell | kind], n, seed) for kind, n in few]))
-mixtures = live.live(study.replicate_concrete, [dict(base="linear", mechanism="MCAR")], max(2, n_reps // 3), seed)
+few = [
+    (dict(d=5, mechanism="MCAR"), max(2, n_reps // 3)),
+    (dict(d=5, mechanism="MAR"), max(2, n_reps // 3)),
+    (dict(d=8, mechanism="MCAR"), max(2, n_reps // 6)),
+]
+wide = live.by_mask(
+    pd.concat(
+        [live.live(fast.replicate_synthetic, [cell | kind], n, seed) for kind, n in few]
+    )
+)
+mixtures = live.live(
+    study.replicate_concrete,
+    [dict(base="linear", mechanism="MCAR")],
+    max(2, n_reps // 3),
+    seed,
+)
 mixtures = live.by_mask(mixtures, ("mechanism", "method", "mask"))
-beside = tables.shown(printed[printed["mechanism"] == "MCAR"], "Table 4", "length", ("CP", "nexCP", "LCP"))
+beside = tables.shown(
+    printed[printed["mechanism"] == "MCAR"], "Table 4", "length", ("CP", "nexCP", "LCP")
+)
 beside.droplevel(0)
 
 # %% tags=["hide-input"]
@@ -404,7 +504,9 @@ with claims.fold("Tables 2 to 4 at paper scale"):
 boxes = live.live(live.replicate_standin, [{}], max(2, n_reps // 2), seed)
 stored_boxes, stored_about = tables.stored_if_any("masks_standin")
 card = live.stored(studies.load("masks_card_linear")[0], ("method", "mask"))
-wages = card[card["method"].isin(["CP", "CP-MDA-Exact", "nexCP", "LCP"])].pivot(index="mask", columns="method", values=["coverage", "length"])
+wages = card[card["method"].isin(["CP", "CP-MDA-Exact", "nexCP", "LCP"])].pivot(
+    index="mask", columns="method", values=["coverage", "length"]
+)
 wages.round(3)
 
 # %% [markdown]
@@ -412,7 +514,11 @@ wages.round(3)
 
 # %% mystnb={"figure": {"caption": "Figure 1's layout on the stand-in: coverage (top) and length (bottom) over repetitions of five folds, for all rows and by mask. CP and CQR fail where the second covariate is missing and hide that it matters; the others keep the level and show it by their length.", "name": "fig-fcp-boxes"}, "image": {"alt": "Box plots of coverage and length for six methods in four panels."}} tags=["hide-input"]
 fig, axes = plt.subplots(2, 4, figsize=(10, 5), sharex=True, sharey="row")
-live.plot_boxes(axes, boxes if stored_boxes is None else stored_boxes, ["marginal", "000", "010", "001"])
+live.plot_boxes(
+    axes,
+    boxes if stored_boxes is None else stored_boxes,
+    ["marginal", "000", "010", "001"],
+)
 plt.show()
 
 # %% tags=["hide-input"]
@@ -421,7 +527,13 @@ with claims.fold("Checks of the stand-in for Table 5 and Figure 1"):
     judge.standin_data(rng)
     if stored_boxes is not None:
         n_boxes = stored_about["n_replicates"]
-        judge.standin(stored_boxes, "paper", f"stand-in for the data set, linear models, {n_boxes} stored repetitions", rng, ok=True)
+        judge.standin(
+            stored_boxes,
+            "paper",
+            f"stand-in for the data set, linear models, {n_boxes} stored repetitions",
+            rng,
+            ok=True,
+        )
     else:
         verdicts.not_stored("fcp-F1", "masks_standin")
 
@@ -435,21 +547,41 @@ with claims.fold("Checks of the stand-in for Table 5 and Figure 1"):
 unequal = theory.mar_heteroscedastic(n_theory * 4 // 3, rng)
 constant = theory.mar_heteroscedastic(n_theory * 4 // 3, rng, homoscedastic=True)
 columns = {"errors grow": unequal, "constant errors": constant}
-print(pd.DataFrame({name: {k: v[0] for k, v in found.items()} for name, found in columns.items()}).round(3))
+print(
+    pd.DataFrame(
+        {name: {k: v[0] for k, v in found.items()} for name, found in columns.items()}
+    ).round(3)
+)
 n_same = {"quick": max(6, 3 * n_reps // 2), "paper": 50}
-same = {scale: live.same_mask_coverage(n_same[scale], rng, n) for scale, n in (("quick", 1000), ("paper", 250))}
+same = {
+    scale: live.same_mask_coverage(n_same[scale], rng, n)
+    for scale, n in (("quick", 1000), ("paper", 250))
+}
 same["quick"].T.round(3)
 
 # %% tags=["hide-input"]
-more = [theory.mar_heteroscedastic(220, rng, homoscedastic=flat) for flat in (False, True)]
-more = [live.pool(one, two, n_theory * 4 // 3, 220) for one, two in zip((unequal, constant), more, strict=True)]
+more = [
+    theory.mar_heteroscedastic(220, rng, homoscedastic=flat) for flat in (False, True)
+]
+more = [
+    live.pool(one, two, n_theory * 4 // 3, 220)
+    for one, two in zip((unequal, constant), more, strict=True)
+]
 with claims.fold("Checks under MAR, under MNAR, and on the same mask"):
-    verdicts.identity("fcp-P3", theory.self_mask_shift(1_000_000, rng), expected=0.434, tol=0.02, part="shift")
+    verdicts.identity(
+        "fcp-P3",
+        theory.self_mask_shift(1_000_000, rng),
+        expected=0.434,
+        tol=0.02,
+        part="shift",
+    )
     judge.breaks(unequal, constant, "quick", ok=usual)
     judge.breaks(*more, "paper", ok=usual)
     judge.self_masking(now, "quick", "", ok=usual)
     linear, n_linear = runs["synthetic", "linear"]
-    judge.self_masking(linear, "paper", f"linear models, {n_linear} stored replicates", ok=True)
+    judge.self_masking(
+        linear, "paper", f"linear models, {n_linear} stored replicates", ok=True
+    )
     if base == "network":
         judge.self_masking(paper, "paper", note, base, ok=True)
     judge.same_mask(same, n_same, ok=usual)
@@ -462,7 +594,9 @@ with claims.fold("Checks under MAR, under MNAR, and on the same mask"):
 
 # %%
 knobs = live.sensitivity(rng, alpha)
-knobs.pivot(index=["knob", "value"], columns="imputer", values=["coverage", "length"]).round(3)
+knobs.pivot(
+    index=["knob", "value"], columns="imputer", values=["coverage", "length"]
+).round(3)
 
 # %% mystnb={"figure": {"caption": "Coverage (top) and mean length (bottom) of nexCP by $\\rho$, of LCP by bandwidth, and of LCP with bandwidth 0.2 by kernel, with 95 % intervals over test rows. Entries drawn (blue) or set to conditional means (orange).", "name": "fig-fcp-knobs"}, "image": {"alt": "Six panels of coverage and length against rho, bandwidth and kernel for two imputers."}} tags=["hide-input"]
 fig, axes = plt.subplots(2, 3, figsize=(9, 4.6), sharex="col", sharey="row")
@@ -498,13 +632,17 @@ from notebook_lib import covariates, datasets
 table = datasets.load_penguins().dropna(subset=["body_mass_g"])
 X = table[["bill_length_mm", "bill_depth_mm", "flipper_length_mm"]].copy()
 y = table["body_mass_g"].to_numpy()
-X[np.random.default_rng(0).random(X.shape) < 0.25] = np.nan  # your table has its own gaps
+X[np.random.default_rng(0).random(X.shape) < 0.25] = (
+    np.nan
+)  # your table has its own gaps
 
 report = covariates.mask_report(
     X,
     y,
     methods={
-        "impute, then CP": covariates.ImputedSplitRegressor(score="absolute", add_mask=False),
+        "impute, then CP": covariates.ImputedSplitRegressor(
+            score="absolute", add_mask=False
+        ),
         "nexCP, mask weights": covariates.NexCP(weights="mask"),
         "LCP": covariates.LCP(),
     },
@@ -512,7 +650,10 @@ report = covariates.mask_report(
     n_repeats=10,
     rng=0,
 )
-report.loc[report["n_rows"] >= 10, ["method", "mask", "usable", "coverage", "mc_error", "median_length", "verdict"]].round(3)
+report.loc[
+    report["n_rows"] >= 10,
+    ["method", "mask", "usable", "coverage", "mc_error", "median_length", "verdict"],
+].round(3)
 
 # %% [markdown]
 # ## Exercises
@@ -563,7 +704,10 @@ kept = studies.stored().set_index("study")
 kept = kept[kept.index.str.startswith("masks_")]
 seconds = [studies.load(name)[1]["wall_seconds"] for name in kept.index]
 glue("paper_minutes", round(sum(seconds) / 60), display=False)
-told = [f"{n} replicates of {kind} data with {'networks' if model == 'network' else 'linear models'}" for (kind, model), (_, n) in runs.items()]
+told = [
+    f"{n} replicates of {kind} data with {'networks' if model == 'network' else 'linear models'}"
+    for (kind, model), (_, n) in runs.items()
+]
 glue("stored_tables", ", ".join(told), display=False)
 
 # %% [markdown]

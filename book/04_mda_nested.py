@@ -86,7 +86,9 @@ figures.setup()
 claims.another_seed(seed != 4)
 plt.rcParams["figure.dpi"] = 84  # many figures: the page stays under half a megabyte
 rng = np.random.default_rng(seed)
-usual = alpha == 0.1 and phi == 0.8 and n_reps >= 12 and n_each >= 50 and n_marginal >= 200
+usual = (
+    alpha == 0.1 and phi == 0.8 and n_reps >= 12 and n_each >= 50 and n_marginal >= 200
+)
 
 
 # %% [markdown]
@@ -110,7 +112,9 @@ usual = alpha == 0.1 and phi == 0.8 and n_reps >= 12 and n_each >= 50 and n_marg
 # %%
 masks, lengths = all_masks(10), {}
 for corr in (0.0, 0.8):
-    truth = covariates.GaussianLinear(covariates.BETA, 1.0, covariates.equicorrelated(10, corr))
+    truth = covariates.GaussianLinear(
+        covariates.BETA, 1.0, covariates.equicorrelated(10, corr)
+    )
     best = pd.Series(truth.oracle_length(masks, 0.1))
     lengths[f"correlation {corr}"] = best.groupby(masks.sum(axis=1)).mean()
 pd.DataFrame(lengths).rename_axis("missing covariates").T.round(2)
@@ -146,20 +150,50 @@ with claims.fold("Checks of the model, its oracle and its data"):
 # %% mystnb={"figure": {"caption": "How often a valid method must be infinite on a mask of probability 0.01 ($\\alpha=0.1$). A method below a lower bound refutes it: calibration on the same mask passes below the printed curve, and the randomised method meets $E(1-\\alpha(N_m+1))_+$ and stays above the corrected one.", "name": "fig-mda-hardness"}, "image": {"alt": "Curves of the printed and corrected lower bounds and two methods against the number of rows."}} tags=["hide-input"]
 n_rows = np.unique(np.geomspace(3, 3000, 60).astype(int))
 fig, ax = plt.subplots(figsize=(6.4, 3.4))
-ax.plot(n_rows, theory.printed_bound(0.01, n_rows, 0.1).clip(0), "--", color="#777777", label="printed bound")
-ax.plot(n_rows, theory.corrected_bound(0.01, n_rows, 0.1).clip(0), "-", color="black", label="corrected bound")
-ax.plot(n_rows, theory.per_mask_infinite(0.01, n_rows, 0.1), color=figures.color("same mask"), label="same mask only")
+ax.plot(
+    n_rows,
+    theory.printed_bound(0.01, n_rows, 0.1).clip(0),
+    "--",
+    color="#777777",
+    label="printed bound",
+)
+ax.plot(
+    n_rows,
+    theory.corrected_bound(0.01, n_rows, 0.1).clip(0),
+    "-",
+    color="black",
+    label="corrected bound",
+)
+ax.plot(
+    n_rows,
+    theory.per_mask_infinite(0.01, n_rows, 0.1),
+    color=figures.color("same mask"),
+    label="same mask only",
+)
 draws = [theory.sharp_method(0.01, n, 0.1, 5000, rng)[1] for n in n_rows[::6]]
-ax.plot(n_rows[::6], draws, "o", color=figures.color("CP-MDA-Nested"), label="randomised, valid")
+ax.plot(
+    n_rows[::6],
+    draws,
+    "o",
+    color=figures.color("CP-MDA-Nested"),
+    label="randomised, valid",
+)
 ax.set(xscale="log", xlabel="number of rows $n$", ylabel="P(infinite set on the mask)")
 ax.legend()
 plt.show()
 
 # %%
-same_mask = theory.per_mask_infinite(0.01, 1000, 0.1), theory.per_mask_infinite(0.001, 1000, 0.5)
+same_mask = (
+    theory.per_mask_infinite(0.01, 1000, 0.1),
+    theory.per_mask_infinite(0.001, 1000, 0.5),
+)
 covered, infinite, sharp = theory.sharp_method(0.001, 1000, 0.1, 200_000, rng)
-print(f"same mask only: infinite {same_mask[0]:.4f}, printed bound {theory.printed_bound(0.01, 1000, 0.1):.4f}")
-print(f"randomised: coverage {covered:.3f}, infinite {infinite:.3f}, printed bound {theory.printed_bound(0.001, 1000, 0.1):.3f}, corrected {theory.corrected_bound(0.001, 1000, 0.1):.3f}")
+print(
+    f"same mask only: infinite {same_mask[0]:.4f}, printed bound {theory.printed_bound(0.01, 1000, 0.1):.4f}"
+)
+print(
+    f"randomised: coverage {covered:.3f}, infinite {infinite:.3f}, printed bound {theory.printed_bound(0.001, 1000, 0.1):.3f}, corrected {theory.corrected_bound(0.001, 1000, 0.1):.3f}"
+)
 
 # %% tags=["hide-input"]
 with claims.fold("Checks of the hardness results"):
@@ -173,7 +207,9 @@ with claims.fold("Checks of the hardness results"):
 one = theory.total_variation([0.9, 0.1, 0], [0.9, 0, 0.1], 2)
 bound = np.sqrt(2 * (1 - (1 - 0.1**2 / 2) ** 2))
 printed, corrected = theory.lemma_a3(2000, rng)
-print(f"two laws, n = 2: {one:.4f} > {bound:.4f}; printed form fails for {printed} of 2000 random laws, corrected form for {corrected}")
+print(
+    f"two laws, n = 2: {one:.4f} > {bound:.4f}; printed form fails for {printed} of 2000 random laws, corrected form for {corrected}"
+)
 
 # %% tags=["hide-input"]
 with claims.fold("Checks of the lemmas"):
@@ -189,7 +225,9 @@ with claims.fold("Checks of the lemmas"):
 model = theory.Model33()
 x, y = model.sample(1_000_000, rng)
 limit = np.sqrt(7.5)
-print(f"variance of Y, X missing: {y.var():.3f}; X seen, on average: {(y - 2 * x).var():.3f}; |X| beyond {limit:.3f}: {(np.abs(x) > limit).mean():.4f}")
+print(
+    f"variance of Y, X missing: {y.var():.3f}; X seen, on average: {(y - 2 * x).var():.3f}; |X| beyond {limit:.3f}: {(np.abs(x) > limit).mean():.4f}"
+)
 
 # %% mystnb={"figure": {"caption": "Model 3.3, a fifth of the rows without $X$ (orange). When $X$ is seen (blue) the spread of $Y-\\beta X$ grows with $|X|$ (third panel); beyond the dashed lines, at $\\pm\\sqrt{7.5}$, it exceeds the standard deviation of $Y$ when $X$ is missing (second), though on average it is far smaller (fourth). The document writes the square of that threshold.", "name": "fig-mda-model33"}, "image": {"alt": "Scatter of Y and of the residual against X, and a histogram of each."}} tags=["hide-input"]
 fig, axes = plt.subplots(1, 4, figsize=(10, 2.6))
@@ -210,8 +248,13 @@ with claims.fold("Checks of Model 3.3 and of monotony in the mask"):
 # But linear *quantile* models on imputed rows, without the mask, give the same expected length on every mask.
 
 # %%
-by_mask = {name: theory.quantile_lengths(4000, rng, add_mask=mask) for name, mask in (("without the mask", False), ("with the mask", True))}
-pd.DataFrame(by_mask, index=["".join(map(str, m.astype(int))) for m in all_masks(3)]).T.round(2)
+by_mask = {
+    name: theory.quantile_lengths(4000, rng, add_mask=mask)
+    for name, mask in (("without the mask", False), ("with the mask", True))
+}
+pd.DataFrame(
+    by_mask, index=["".join(map(str, m.astype(int))) for m in all_masks(3)]
+).T.round(2)
 
 # %% tags=["hide-input"]
 with claims.fold("Checks of Proposition 3.8"):
@@ -233,17 +276,20 @@ with claims.fold("Checks of Proposition 3.8"):
 # So the set is *the points that lie in at least* $r=\floor{\alpha(N+1)}$ *of $N$ intervals*: no grid of candidate outcomes, one sweep over the sorted ends.
 # It need not be an interval, as {numref}`fig-mda-byhand` shows.
 
+
 # %%
 def nested_star(lower, upper, r):
     """Segments covered at least r times, by sweeping the sorted ends."""
-    ends = sorted([(v, 0) for v in lower] + [(v, 1) for v in upper])  # opening first at ties
+    ends = sorted(
+        [(v, 0) for v in lower] + [(v, 1) for v in upper]
+    )  # opening first at ties
     count, segments = 0, []
     for value, closing in ends:
         count += -1 if closing else 1
         if not closing and count == r:
             start = value
         if closing and count == r - 1:
-                segments.append((float(start), float(value)))
+            segments.append((float(start), float(value)))
     return segments
 
 
@@ -251,14 +297,32 @@ lower, upper = np.array([0.0, 0.2, 1.2, 1.9, 2.0]), np.array([1.0, 1.3, 1.4, 2.6
 by_hand = nested_star(lower, upper, 2)
 union = covariates.covering_union(lower, upper, 2)
 assert by_hand == list(zip(union.lower, union.upper, strict=True))
-print("exact set:", by_hand, " unstarred:", covariates.unstarred_bounds(lower, upper, 2)[0])
+print(
+    "exact set:",
+    by_hand,
+    " unstarred:",
+    covariates.unstarred_bounds(lower, upper, 2)[0],
+)
 
 # %% mystnb={"figure": {"caption": "Five intervals and the outcomes that at least two of them hold: a union of three segments (blue). CP-MDA-Nested of 2023 takes the second smallest lower end and the second largest upper end, and fills the gaps (orange).", "name": "fig-mda-byhand"}, "image": {"alt": "Five horizontal intervals with the resulting set and the larger interval below."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(6, 2.6))
 ax.hlines(range(5), lower, upper, color="#777777", linewidth=4)
-ax.hlines(np.full(len(union.row), -1), union.lower, union.upper, color=figures.color("CP-MDA-Nested*"), linewidth=7)
-ax.hlines(-2, *covariates.unstarred_bounds(lower, upper, 2)[0], color=figures.color("CP-MDA-Nested"), linewidth=7)
-ax.set_yticks([*range(5), -1, -2], [*(f"row {k + 1}" for k in range(5)), "Nested*", "Nested"])
+ax.hlines(
+    np.full(len(union.row), -1),
+    union.lower,
+    union.upper,
+    color=figures.color("CP-MDA-Nested*"),
+    linewidth=7,
+)
+ax.hlines(
+    -2,
+    *covariates.unstarred_bounds(lower, upper, 2)[0],
+    color=figures.color("CP-MDA-Nested"),
+    linewidth=7,
+)
+ax.set_yticks(
+    [*range(5), -1, -2], [*(f"row {k + 1}" for k in range(5)), "Nested*", "Nested"]
+)
 ax.set(xlabel="outcome $y$", ylim=(-2.6, 4.6))
 plt.show()
 
@@ -301,9 +365,21 @@ with claims.fold("Checks of Algorithm 1, its ranks and its edges"):
 # {numref}`fig-mda-keep` draws three of them from the implementation's own masks.
 
 # %% mystnb={"figure": {"caption": "One test mask (bottom) and the calibration rows that three rules keep. Dark: missing. Grey: observed, but hidden to meet the test row. Pale: in use. Blank rows are not kept. The test row, in turn, hides what each kept row lacks.", "name": "fig-mda-keep"}, "image": {"alt": "Three grids of calibration masks with kept rows and hidden entries."}} tags=["hide-input"]
-M_small = np.array([[0, 0, 0, 0, 0], [0, 1, 0, 0, 0], [1, 0, 0, 0, 1], [0, 0, 1, 1, 0], [0, 1, 0, 1, 0]], dtype=bool)
+M_small = np.array(
+    [
+        [0, 0, 0, 0, 0],
+        [0, 1, 0, 0, 0],
+        [1, 0, 0, 0, 1],
+        [0, 0, 1, 1, 0],
+        [0, 1, 0, 1, 0],
+    ],
+    dtype=bool,
+)
 m = np.array([False, True, False, False, False])
-kept = [rule.keep(M_small, m) for rule in (covariates.Exact(), covariates.AtMost(1), covariates.AllRows())]
+kept = [
+    rule.keep(M_small, m)
+    for rule in (covariates.Exact(), covariates.AtMost(1), covariates.AllRows())
+]
 fig, axes = plt.subplots(1, 3, figsize=(8, 3.2), sharey=True)
 live.plot_keep(axes, M_small, m)
 plt.show()
@@ -316,14 +392,18 @@ plt.show()
 # (With many covariates all augmented masks differ, and nothing is saved on the test rows.)
 
 # %%
-truth = covariates.GaussianLinear(covariates.BETA[:4], 1.0, covariates.equicorrelated(4, phi))
+truth = covariates.GaussianLinear(
+    covariates.BETA[:4], 1.0, covariates.equicorrelated(4, phi)
+)
 X, y = truth.sample(900, rng)
 X[rng.random(X.shape) < 0.2] = np.nan
 star = covariates.CPMDANestedStar(alpha=alpha, subsample=1)
 star.fit(X[:400], y[:400]).conformalize(X[400:600].copy(), y[400:600])
 y_pred, intervals = star.predict_interval(X[600:].copy())
 inside = (intervals[:, 0, 0] <= y[600:]) & (y[600:] <= intervals[:, 1, 0])
-print(f"coverage {inside.mean():.3f}, mean length {np.ptp(intervals[:, :, 0], axis=1).mean():.2f}")
+print(
+    f"coverage {inside.mean():.3f}, mean length {np.ptp(intervals[:, :, 0], axis=1).mean():.2f}"
+)
 counts = live.prediction_counts(2000, 0.2, seed)
 counts.round(1)
 
@@ -365,7 +445,11 @@ with claims.fold("Checks of the library, the rules and the counts"):
 # %%
 exact, everything = theory.chain_law(500, 20_000, rng)
 block = theory.factor_two(1999, 0.175, 2000, rng)
-covers = {"Exact, chain of masks": exact, "Nested*, chain of masks": everything, "Nested*, block masks": block}
+covers = {
+    "Exact, chain of masks": exact,
+    "Nested*, chain of masks": everything,
+    "Nested*, block masks": block,
+}
 pd.Series(covers, name="coverage").round(3).to_frame()
 
 # %% tags=["hide-input"]
@@ -383,11 +467,30 @@ by_rule = now.groupby(["rule", "mask"])["coverage"].mean().unstack("rule")
 by_rule.agg(["min", "max"]).round(3)
 
 # %% mystnb={"figure": {"caption": "Coverage by mask with the true predictor (60 calibration rows, four covariates, 30 % missing), stored study with 95 % Monte-Carlo intervals, masks ordered by size. Crosses: the exact law of CP-MDA-Exact. Nothing falls below the nominal level, though $1-2\\alpha$ is all that is promised for rules that keep more rows.", "name": "fig-mda-oracle"}, "image": {"alt": "Coverage of four rules on sixteen masks with error bars."}} tags=["hide-input"]
-law = [theory.exact_coverage_law(60, 0.3, 4 - mask.count("1"), 0.1) for mask in stored["mask"].unique()]
-names = {"exact": "CP-MDA-Exact", "h=1": "CP-MDA-Nested* (<=2)", "adaptive": "CP-MDA-Nested* (adaptive)", "all": "CP-MDA-Nested*"}
-table = stored[stored["metric"] == "coverage"].assign(method=lambda f: f["rule"].map(names), at=lambda f: f.groupby("rule").cumcount())
+law = [
+    theory.exact_coverage_law(60, 0.3, 4 - mask.count("1"), 0.1)
+    for mask in stored["mask"].unique()
+]
+names = {
+    "exact": "CP-MDA-Exact",
+    "h=1": "CP-MDA-Nested* (<=2)",
+    "adaptive": "CP-MDA-Nested* (adaptive)",
+    "all": "CP-MDA-Nested*",
+}
+table = stored[stored["metric"] == "coverage"].assign(
+    method=lambda f: f["rule"].map(names), at=lambda f: f.groupby("rule").cumcount()
+)
 fig, ax = plt.subplots(figsize=(8, 3.2))
-figures.coverage_panel(ax, table.dropna(subset="method"), x="at", y="mean", error="mc_error", level=0.9, dodge=0.15, labels={"CP-MDA-Nested* (<=2)": "CP-MDA-Nested* (<=1)"})
+figures.coverage_panel(
+    ax,
+    table.dropna(subset="method"),
+    x="at",
+    y="mean",
+    error="mc_error",
+    level=0.9,
+    dodge=0.15,
+    labels={"CP-MDA-Nested* (<=2)": "CP-MDA-Nested* (<=1)"},
+)
 ax.plot(range(16), law, "x", color="black", label="law of Exact")
 ax.set_xticks(range(16), stored["mask"].unique(), rotation=60)
 ax.legend(fontsize=8, ncol=2)
@@ -397,10 +500,18 @@ plt.show()
 quick = now.groupby(["rule", "mask"])["coverage"].agg(["mean", "sem"])
 paper = stored[stored["metric"] == "coverage"].set_index(["rule", "mask"])
 paper = paper.rename(columns={"mc_error": "sem"})[["mean", "sem"]]
-never = now.groupby("rule")["infinite"].mean(), stored[stored["metric"] == "infinite"].groupby("rule")["mean"].mean()
-evidence = {"quick": (quick, never[0], ""), "paper": (paper, never[1], f"{manifest['n_replicates']} stored replicates")}
+never = (
+    now.groupby("rule")["infinite"].mean(),
+    stored[stored["metric"] == "infinite"].groupby("rule")["mean"].mean(),
+)
+evidence = {
+    "quick": (quick, never[0], ""),
+    "paper": (paper, never[1], f"{manifest['n_replicates']} stored replicates"),
+}
 with claims.fold("Checks with the true predictor, live and stored"):
-    verdicts.oracle(evidence, pd.Series(law, stored["mask"].unique()), ok=n_oracle >= 100)
+    verdicts.oracle(
+        evidence, pd.Series(law, stored["mask"].unique()), ok=n_oracle >= 100
+    )
 
 # %% [markdown]
 # ## Experiments
@@ -414,16 +525,24 @@ with claims.fold("Checks with the true predictor, live and stored"):
 # With 40 % missing, a training set often has no complete row at all. Unpenalised linear quantile regression is then singular and can extrapolate without bound, so lengths are summarised by medians over replicates, as in the document.
 
 # %%
-scenarios = [dict(base="linear", phi=phi, p=p, alpha=alpha, n_marginal=n_marginal, n_each=n_each) for p in (0.2, 0.4)]
+scenarios = [
+    dict(base="linear", phi=phi, p=p, alpha=alpha, n_marginal=n_marginal, n_each=n_each)
+    for p in (0.2, 0.4)
+]
 runs = {"live": live.live(fast.replicate_sizes, scenarios, n_reps, seed)}
 runs["linear"], manifest_linear = studies.load("mda_sizes_linear")
 runs["network"], manifest_network = studies.load("mda_sizes_network")
-tables = {name: live.by_group(run[run["method"] != "oracle"], ["p", "size", "method"]) for name, run in runs.items()}
+tables = {
+    name: live.by_group(run[run["method"] != "oracle"], ["p", "size", "method"])
+    for name, run in runs.items()
+}
 oracle = runs["linear"][runs["linear"]["method"] == "oracle"]
 
 # %% mystnb={"figure": {"caption": "Figure 3: coverage (top) and median length (bottom) by the number of missing covariates; 20 % missing, linear model (left) and network (middle), and 40 % missing, network (right); stored studies. Impute-then-CQR (sky) is right on average and wrong by size. CP-MDA-Exact sits on the line and is infinite, so not drawn below, for few gaps at 40 %. Sub-sampling (vermillion) shortens Nested where few covariates are missing.", "name": "fig-mda-sizes"}, "image": {"alt": "Six panels of coverage and length against the number of missing covariates for four methods."}} tags=["hide-input"]
 fig, axes = plt.subplots(2, 3, figsize=(9.6, 5.2), sharex=True, sharey="row")
-for column, (name, p) in enumerate([("linear", 0.2), ("network", 0.2), ("network", 0.4)]):
+for column, (name, p) in enumerate(
+    [("linear", 0.2), ("network", 0.2), ("network", 0.4)]
+):
     table = tables[name][tables[name]["p"] == p]
     live.plot_sizes(*axes[:, column], table, oracle[oracle["p"] == p], 0.9)
     axes[0, column].set_title(f"{p:.0%} missing, {name}")
@@ -431,13 +550,20 @@ figures.legend_below(fig, axes)
 plt.show()
 
 # %%
-pd.concat({name: live.gain(run).T for name, run in runs.items()}, names=["run"]).round(1)
+pd.concat({name: live.gain(run).T for name, run in runs.items()}, names=["run"]).round(
+    1
+)
 
 # %% tags=["hide-input"]
 with claims.fold("Figure 3, live with the linear model"):
     judge.sizes(runs["live"], "quick", "", ok=usual)
 with claims.fold("Figure 3 at paper scale"):
-    judge.sizes(runs["network"], "paper", f"network, {manifest_network['n_replicates']} stored replicates", ok=True)
+    judge.sizes(
+        runs["network"],
+        "paper",
+        f"network, {manifest_network['n_replicates']} stored replicates",
+        ok=True,
+    )
 
 # %% [markdown]
 # The table gives the length saved by keeping at most two more missing covariates, against Nested on all rows, in per cent; the document reports 5.5 (marginal) and nearly 10 (complete rows) at 20 % missing, nearly 9.5 (marginal) at 40 %.
@@ -446,10 +572,19 @@ with claims.fold("Figure 3 at paper scale"):
 # How often CP-MDA-Exact is infinite needs no simulation: it is a binomial probability. "Exact is infinite more than half of the time" is about *replicates whose mean length is infinite*; of the rows, far fewer are.
 
 # %%
-closed = theory.binom.cdf(smallest_calibration_size(0.1) - 1, 250, 0.6 ** (10 - np.arange(6)))
-part = tables["linear"].set_index(["p", "method", "size"]).sort_index().loc[(0.4, "CP-MDA-Exact"), "infinite"]
+closed = theory.binom.cdf(
+    smallest_calibration_size(0.1) - 1, 250, 0.6 ** (10 - np.arange(6))
+)
+part = (
+    tables["linear"]
+    .set_index(["p", "method", "size"])
+    .sort_index()
+    .loc[(0.4, "CP-MDA-Exact"), "infinite"]
+)
 simulated = part.loc[[str(q) for q in range(6)]].to_numpy()
-pd.DataFrame({"closed form": closed, "simulated": simulated}).rename_axis("missing covariates").T.round(4)
+pd.DataFrame({"closed form": closed, "simulated": simulated}).rename_axis(
+    "missing covariates"
+).T.round(4)
 
 # %% tags=["hide-input"]
 note = f"linear model, {manifest_linear['n_replicates']} stored replicates"
@@ -474,42 +609,90 @@ with claims.fold("Checks row by row and of the infinite sets"):
 # %%
 base = dict(base="linear", phi=phi, alpha=alpha, n_marginal=n_marginal, n_each=n_each)
 kinds = [("MCAR", 0), ("MAR", 1), ("self-masked", 1), ("censored", 0.5)]
-scenarios = [base | dict(mechanism=kind, setting=setting, n_masks=n_masks if kind == "MCAR" else 0) for kind, setting in kinds]
+scenarios = [
+    base
+    | dict(mechanism=kind, setting=setting, n_masks=n_masks if kind == "MCAR" else 0)
+    for kind, setting in kinds
+]
 now = live.live(fast.replicate_masks, scenarios, max(2, n_reps // 3), seed)
-quick = live.extremes(live.by_group(now, ["mechanism", "setting", "phi", "method", "mask"]))
+quick = live.extremes(
+    live.by_group(now, ["mechanism", "setting", "phi", "method", "mask"])
+)
 least = {"masks": 5, "mechanisms": 8}  # replicates from which on networks decide
-stored = {name: judge.first_stored(f"mda_{name}", count) for name, count in least.items()}
-worst = {name: live.extremes(live.stored_by_mask(frame)) for name, (frame, _, _) in stored.items()}
-worst["masks"].set_index("method")[["marginal", "lowest", "lowest_error", "highest", "failing"]].round(3)
+stored = {
+    name: judge.first_stored(f"mda_{name}", count) for name, count in least.items()
+}
+worst = {
+    name: live.extremes(live.stored_by_mask(frame))
+    for name, (frame, _, _) in stored.items()
+}
+worst["masks"].set_index("method")[
+    ["marginal", "lowest", "lowest_error", "highest", "failing"]
+].round(3)
 
 # %% mystnb={"figure": {"caption": "Figures 4 to 7, stored studies: for each method lowest mask (down), all rows (diamond) and highest mask (up); one line a setting and correlation. From left to right: MCAR (1023 masks, correlation 0.8), MAR (5 settings), self-masked (5) and quantile censorship (6), each for correlations 0 and 0.8. The titles name the base model.", "name": "fig-mda-worst"}, "image": {"alt": "Four panels of lowest, marginal and highest coverage for four methods."}} tags=["hide-input"]
 fig, axes = plt.subplots(1, 4, figsize=(10, 3.4), sharey=True)
-live.plot_extremes(axes[0], worst["masks"], level=0.9, title=f"MCAR, {stored['masks'][1]}")
+live.plot_extremes(
+    axes[0], worst["masks"], level=0.9, title=f"MCAR, {stored['masks'][1]}"
+)
 for ax, kind in zip(axes[1:], ("MAR", "self-masked", "censored"), strict=True):
     table = worst["mechanisms"]
-    live.plot_extremes(ax, table[table["mechanism"] == kind], level=0.9, title=f"{kind}, {stored['mechanisms'][1]}")
+    live.plot_extremes(
+        ax,
+        table[table["mechanism"] == kind],
+        level=0.9,
+        title=f"{kind}, {stored['mechanisms'][1]}",
+    )
 axes[0].set_ylabel("coverage")
 plt.show()
 
 # %%
-settings = judge.paper_tables({base: judge.studies_of("mda_mechanisms", base) for base in judge.stored_bases("mda_mechanisms")})
-groups = settings[settings["method"].isin(judge.SHOWN)].groupby(["mechanism", "base", "phi", "method"], sort=False)
-lowest = groups[["marginal", "lowest", "failing"]].agg({"marginal": "mean", "lowest": "min", "failing": "sum"})
+settings = judge.paper_tables(
+    {
+        base: judge.studies_of("mda_mechanisms", base)
+        for base in judge.stored_bases("mda_mechanisms")
+    }
+)
+groups = settings[settings["method"].isin(judge.SHOWN)].groupby(
+    ["mechanism", "base", "phi", "method"], sort=False
+)
+lowest = groups[["marginal", "lowest", "failing"]].agg(
+    {"marginal": "mean", "lowest": "min", "failing": "sum"}
+)
 lowest.rename(columns={"failing": "failing masks"}).unstack("phi").round(3)
 
 # %% tags=["hide-input"]
 _, model, note = stored["masks"]
 with claims.fold("Figures 4 to 7, live with the linear model"):
-    judge.under_mcar(quick[quick["mechanism"] == "MCAR"], "quick", "", "linear", ok=usual)
-    for claim, kind in (("mdan-F5", "MAR"), ("mdan-F6", "self-masked"), ("mdan-F7", "censored")):
-        judge.mechanism(claim, quick[quick["mechanism"] == kind], "quick", "", "linear", ok=usual)
+    judge.under_mcar(
+        quick[quick["mechanism"] == "MCAR"], "quick", "", "linear", ok=usual
+    )
+    for claim, kind in (
+        ("mdan-F5", "MAR"),
+        ("mdan-F6", "self-masked"),
+        ("mdan-F7", "censored"),
+    ):
+        judge.mechanism(
+            claim, quick[quick["mechanism"] == kind], "quick", "", "linear", ok=usual
+        )
     n_masks_stored = int(note.split()[-3])
     lowest = judge.conditioning(seed, n_masks_stored, rng)
 with claims.fold("Figures 4 to 7 at paper scale"):
     judge.under_mcar(worst["masks"], "paper", note, model, ok=True)
     _, model, note = stored["mechanisms"]
-    for claim, kind in (("mdan-F5", "MAR"), ("mdan-F6", "self-masked"), ("mdan-F7", "censored")):
-        judge.mechanism(claim, worst["mechanisms"][worst["mechanisms"]["mechanism"] == kind], "paper", note, model, ok=True)
+    for claim, kind in (
+        ("mdan-F5", "MAR"),
+        ("mdan-F6", "self-masked"),
+        ("mdan-F7", "censored"),
+    ):
+        judge.mechanism(
+            claim,
+            worst["mechanisms"][worst["mechanisms"]["mechanism"] == kind],
+            "paper",
+            note,
+            model,
+            ok=True,
+        )
     larger.conditioning()
 glue("min_reps", n_masks_stored, display=False)
 glue("expected_min", f"{lowest:.3f}", display=False)
@@ -534,9 +717,13 @@ with claims.fold("Checks of the mechanisms and of figure 8's outcome"):
 f8 = judge.by_base("mda_outcome")
 fig, axes = plt.subplots(1, 2, figsize=(8.4, 3.2), sharey=True)
 for ax, corr in zip(axes, (0.8, 0.0), strict=True):
-    table = f8["network"][0].query("phi == @corr and mask != 'all' and method in ['CQR', 'CP-MDA-Exact', 'CP-MDA-Nested']")
+    table = f8["network"][0].query(
+        "phi == @corr and mask != 'all' and method in ['CQR', 'CP-MDA-Exact', 'CP-MDA-Nested']"
+    )
     table = table.assign(at=table.groupby("method").cumcount())
-    figures.coverage_panel(ax, table, x="at", level=0.9, error="coverage_error", dodge=0.15)
+    figures.coverage_panel(
+        ax, table, x="at", level=0.9, error="coverage_error", dodge=0.15
+    )
     ax.set_xticks(range(7), table["mask"].unique(), rotation=45)
     ax.set(xlabel="mask", title=f"correlation {corr}")
 figures.legend_below(fig, axes)
@@ -545,11 +732,22 @@ plt.show()
 # %%
 few = checks.outcome_by_network(4, seed)
 now = few.groupby(["method", "mask"])["coverage"].mean().unstack("method")
-cover = f8["network"][0].query("phi == 0 and mask in @judge.TROUBLE").pivot(index="mask", columns="method", values="coverage")
-pd.concat({"four fits, live": now, "stored, network": cover[now.columns]}, axis=1).round(3)
+cover = (
+    f8["network"][0]
+    .query("phi == 0 and mask in @judge.TROUBLE")
+    .pivot(index="mask", columns="method", values="coverage")
+)
+pd.concat(
+    {"four fits, live": now, "stored, network": cover[now.columns]}, axis=1
+).round(3)
 
 # %% tags=["hide-input"]
-one = live.live(fast.replicate_additive, [dict(base="linear", phi=0.8, n_each=100)], 2 * n_reps, seed)
+one = live.live(
+    fast.replicate_additive,
+    [dict(base="linear", phi=0.8, n_each=100)],
+    2 * n_reps,
+    seed,
+)
 with claims.fold("Checks of figure 8 and of the network"):
     judge.outcome(f8, few, one["coverage"].mean(), ok=usual)
     verdicts.network(few, seed)
@@ -562,17 +760,29 @@ with claims.fold("Checks of figure 8 and of the network"):
 
 # %% mystnb={"figure": {"caption": "Complete test rows at 20 % missing (left) and rows with three gaps at 40 % (right), stored study with the linear model: coverage with its spread over replicates (bars: one standard deviation) and median length as $h$ goes from 0 to 10. A set that is infinite in most replicates has no length.", "name": "fig-mda-tradeoff"}, "image": {"alt": "Coverage and length against h in two settings."}} tags=["hide-input"]
 frame, _ = studies.load("mda_trade_off")
-frame = frame[frame["method"].str.startswith("h=")].assign(h=lambda f: f["method"].str[2:].astype(int))
+frame = frame[frame["method"].str.startswith("h=")].assign(
+    h=lambda f: f["method"].str[2:].astype(int)
+)
 table = live.by_group(frame, ["p", "size", "h"])
 fig, axes = plt.subplots(1, 2, figsize=(8.4, 3), sharey=True)
 for ax, (p, size) in zip(axes, ((0.2, "0"), (0.4, "3")), strict=True):
     part = table[(table["p"] == p) & (table["size"].astype(str) == size)]
-    ax.errorbar(part["h"], part["coverage"], yerr=part["coverage_sd"], color=figures.color("CP-MDA-Nested*"), marker="o")
+    ax.errorbar(
+        part["h"],
+        part["coverage"],
+        yerr=part["coverage_sd"],
+        color=figures.color("CP-MDA-Nested*"),
+        marker="o",
+    )
     figures.nominal_line(ax, 0.9)
     twin, shown = ax.twinx(), part[part["infinite_replicates"] <= 0.5]
     twin.plot(shown["h"], shown["length"], "s--", color=figures.color("CP-MDA-Nested"))
     twin.set_ylabel("median length (dashed)")
-    ax.set(xlabel="$h$, more missing covariates allowed", ylabel="coverage", title=f"{p:.0%} missing, {size} gaps")
+    ax.set(
+        xlabel="$h$, more missing covariates allowed",
+        ylabel="coverage",
+        title=f"{p:.0%} missing, {size} gaps",
+    )
 plt.show()
 
 # %% [markdown]
@@ -584,9 +794,19 @@ plt.show()
 # %%
 birds = datasets.load_penguins()
 birds["male"] = (birds["sex"] == "male").astype(float).where(birds["sex"].notna())
-columns = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g", "male"]
-frame = live.classify(birds, columns, "species", alpha=alpha, rate=0.3, n_splits=n_splits, seed=seed)
-table = frame.groupby(["rule", "missing"], sort=False)[["coverage", "length"]].agg(["mean", "sem"])
+columns = [
+    "bill_length_mm",
+    "bill_depth_mm",
+    "flipper_length_mm",
+    "body_mass_g",
+    "male",
+]
+frame = live.classify(
+    birds, columns, "species", alpha=alpha, rate=0.3, n_splits=n_splits, seed=seed
+)
+table = frame.groupby(["rule", "missing"], sort=False)[["coverage", "length"]].agg(
+    ["mean", "sem"]
+)
 glue("n_splits", n_splits, display=False)
 table.rename(columns={"length": "labels in the set"}).round(3)
 
@@ -615,9 +835,12 @@ table.rename(columns={"length": "labels in the set"}).round(3)
 # | mask-conditional guarantee | $1-\alpha$ | $1-2\alpha$ | $1-2\alpha$ |
 
 # %% tags=["hide-input"]
-chain_breaks = covers["Exact, chain of masks"] < 0.8 <= covers["Nested*, chain of masks"]
+chain_breaks = (
+    covers["Exact, chain of masks"] < 0.8 <= covers["Nested*, chain of masks"]
+)
 backing = {
-    "mdan-Tab2": same_mask[0] > theory.corrected_bound(0.01, 1000, 0.1) and chain_breaks,
+    "mdan-Tab2": same_mask[0] > theory.corrected_bound(0.01, 1000, 0.1)
+    and chain_breaks,
     "mdan-Tab5": chain_breaks and block < 0.87 and paper["mean"].min() > 0.8,
 }
 with claims.fold("Checks of the tables, each backed by the claims above"):
@@ -655,7 +878,9 @@ from notebook_lib import covariates, datasets
 table = datasets.load_penguins().dropna(subset=["body_mass_g"])
 X = table[["bill_length_mm", "bill_depth_mm", "flipper_length_mm"]].copy()
 y = table["body_mass_g"].to_numpy()
-X[np.random.default_rng(0).random(X.shape) < 0.25] = np.nan  # your table has its own gaps
+X[np.random.default_rng(0).random(X.shape) < 0.25] = (
+    np.nan
+)  # your table has its own gaps
 
 report = covariates.mask_report(
     X,
@@ -669,7 +894,10 @@ report = covariates.mask_report(
     n_repeats=10,
     rng=0,
 )
-report.loc[report["n_rows"] >= 10, ["method", "mask", "usable", "coverage", "mc_error", "median_length", "verdict"]].round(3)
+report.loc[
+    report["n_rows"] >= 10,
+    ["method", "mask", "usable", "coverage", "mc_error", "median_length", "verdict"],
+].round(3)
 
 # %% [markdown]
 # ## Exercises
@@ -724,8 +952,19 @@ glue("chain_exact", f"{covers['Exact, chain of masks']:.3f}", display=False)
 kept = studies.stored().set_index("study")
 kept = kept[kept.index.str.startswith("mda_")]
 manifests = {name: studies.load(name)[1] for name in kept.index}
-glue("stored_replicates", ", ".join(f"{m['n_replicates']} of {name.removeprefix('mda_').replace('_', ' ')}" for name, m in manifests.items()), display=False)
-glue("paper_minutes", round(sum(m["wall_seconds"] for m in manifests.values()) / 60), display=False)
+glue(
+    "stored_replicates",
+    ", ".join(
+        f"{m['n_replicates']} of {name.removeprefix('mda_').replace('_', ' ')}"
+        for name, m in manifests.items()
+    ),
+    display=False,
+)
+glue(
+    "paper_minutes",
+    round(sum(m["wall_seconds"] for m in manifests.values()) / 60),
+    display=False,
+)
 
 # %% [markdown]
 # ## Key ideas

@@ -89,7 +89,9 @@ from notebook_lib.studies.outcome_trial import median_width
 figures.setup()
 claims.another_seed(seed != 5)
 rng = np.random.default_rng(seed)
-at_defaults = (alpha, epsilon, n_total) == (0.2, 0.1, 500) and min(n_trials / 5, n_slow) >= 20
+at_defaults = (alpha, epsilon, n_total) == (0.2, 0.1, 500) and min(
+    n_trials / 5, n_slow
+) >= 20
 stored = {name: studies.load(f"missing-outcomes-{name}") for name in ms.STORED}
 paper = {name: frame for name, (frame, _) in stored.items()}
 for name in ("jobs-facts", "laws", "partitions", "samples"):
@@ -113,7 +115,11 @@ def both(title, live_checks, stored_checks):
 
 
 # %% tags=["remove-cell"]
-glue("paper_minutes", f"{sum(m['wall_seconds'] for _, m in stored.values()) / 60:.0f}", display=False)
+glue(
+    "paper_minutes",
+    f"{sum(m['wall_seconds'] for _, m in stored.values()) / 60:.0f}",
+    display=False,
+)
 
 # %% [markdown]
 # ## The setting
@@ -142,26 +148,66 @@ large = {s: mo.draw_setting(s, 100_000, rng) for s in (1, 2)}
 x = large[1].X[:, 0]
 with claims.fold("The generators of the paper"):
     for s, share in ((1, 0.2002), (2, 0.2021)):
-        claims.check("procp-D1", 1 - large[s].A.mean(), expected=share, tol=0.006, part=f"Setting {s}")
+        claims.check(
+            "procp-D1",
+            1 - large[s].A.mean(),
+            expected=share,
+            tol=0.006,
+            part=f"Setting {s}",
+        )
         curve = 1 - mo.setting_propensity(np.linspace(0, 10, 10_001), s)
-        claims.check("procp-F2", curve.mean(), expected=share, tol=0.01, part=f"Setting {s}")
-    claims.check("procp-D1", np.std((large[1].Y - x) / (3 + x)), expected=1, tol=0.012, part="spread")
+        claims.check(
+            "procp-F2", curve.mean(), expected=share, tol=0.01, part=f"Setting {s}"
+        )
+    claims.check(
+        "procp-D1",
+        np.std((large[1].Y - x) / (3 + x)),
+        expected=1,
+        tol=0.012,
+        part="spread",
+    )
     for scale, share in ((2.0, 0.229), (1.0, 0.222)):
         wide = mo.draw_high_dimensional(100_000, np.ones(30), rng, scale=scale)
-        claims.check("procp-D2", 1 - wide.p.mean(), expected=share, tol=0.004, part=f"variance {scale:g}", published=0.23)
+        claims.check(
+            "procp-D2",
+            1 - wide.p.mean(),
+            expected=share,
+            tol=0.004,
+            part=f"variance {scale:g}",
+            published=0.23,
+        )
 print(f"{data.A.sum()} outcomes observed, {(~data.A).sum()} missing")
 
 # %% mystnb={"figure": {"caption": "The sample of Setting 1, and the chance of a missing outcome in both settings. Where $x$ is large the outcome varies more and is missing more often (left): ignoring that makes intervals too short. Setting 2 (right, dashed) waves, so that neighbours in $x$ fall into different bins.", "name": "fig-mo-setting"}, "image": {"alt": "Scatter plot of observed and missing outcomes against x, and two curves of the missing probability."}} tags=["hide-input"]
 fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2))
-for seen, label, color, marker in ((True, "observed", "blue", "o"), (False, "missing", "vermillion", "x")):
+for seen, label, color, marker in (
+    (True, "observed", "blue", "o"),
+    (False, "missing", "vermillion", "x"),
+):
     rows = data.A if seen else ~data.A
-    left.scatter(data.X[rows, 0], data.Y[rows], s=14, marker=marker, color=figures.OKABE_ITO[color], label=label, linewidths=1)
+    left.scatter(
+        data.X[rows, 0],
+        data.Y[rows],
+        s=14,
+        marker=marker,
+        color=figures.OKABE_ITO[color],
+        label=label,
+        linewidths=1,
+    )
 left.set(xlabel="covariate x", ylabel="outcome y")
 left.legend()
 grid = np.linspace(0, 10, 300)
 for setting, look in ((1, "-"), (2, "--")):
-    right.plot(grid, 1 - mo.setting_propensity(grid, setting), color="black", linestyle=look, label=f"Setting {setting}")
-right.set(xlabel="covariate x", ylabel="probability of a missing outcome", ylim=(0, 0.45))
+    right.plot(
+        grid,
+        1 - mo.setting_propensity(grid, setting),
+        color="black",
+        linestyle=look,
+        label=f"Setting {setting}",
+    )
+right.set(
+    xlabel="covariate x", ylabel="probability of a missing outcome", ylim=(0, 0.45)
+)
 right.legend()
 plt.show()
 
@@ -187,11 +233,22 @@ plt.show()
 draws = rng.beta(2, 1, 100_000).clip(1e-6, 1 - 1e-6)
 odds = pd.Series(draws / (1 - draws))
 widths = np.array([0.02, 0.1, 0.5])
-ratios = [odds.groupby(mo.odds_bins(draws, w)).agg(lambda o: o.max() / o.min()).max() for w in widths]
+ratios = [
+    odds.groupby(mo.odds_bins(draws, w)).agg(lambda o: o.max() / o.min()).max()
+    for w in widths
+]
 with claims.fold("Bins of the odds"):
-    claims.check("procp-A01", ratios, at_most=1 + widths + 1e-9, scale="any", part="ratio of odds in a bin")
+    claims.check(
+        "procp-A01",
+        ratios,
+        at_most=1 + widths + 1e-9,
+        scale="any",
+        part="ratio of odds in a bin",
+    )
     same = np.array([exact.bins_agree(w, rng) for w in widths])
-    claims.check("procp-A01", same, scale="any", part="labels by the formula, number of bins")
+    claims.check(
+        "procp-A01", same, scale="any", part="labels by the formula, number of bins"
+    )
     claims.check("procp-A02", exact.naive_agrees(rng, 50), scale="any")
 
 cal, test = (mo.odds_bins(data.p, epsilon)[rows] for rows in (data.A, ~data.A))
@@ -245,11 +302,24 @@ for scores, b, t, a in exact.small_samples(rng, 200):
     hand = [procp_by_hand(scores, b, t, a, r) for r in (None, 1)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InfiniteSetWarning)
-        fast = [mo.procp_threshold(scores, b, t, a, variant=v)[0] for v in ("paper", "one_rep")]
+        fast = [
+            mo.procp_threshold(scores, b, t, a, variant=v)[0]
+            for v in ("paper", "one_rep")
+        ]
     whole = all(abs(total - 1) < 1e-12 for _, total in hand)
     sound.append((fast == [q for q, _ in hand], whole, fast[1] <= fast[0]))
-claims.check("procp-A03", np.array(sound)[:, :2], scale="any", part="by hand = library, masses sum to one")
-claims.check("procp-A04", np.array(sound)[:, 2], scale="any", part="one representative is never wider")
+claims.check(
+    "procp-A03",
+    np.array(sound)[:, :2],
+    scale="any",
+    part="by hand = library, masses sum to one",
+)
+claims.check(
+    "procp-A04",
+    np.array(sound)[:, 2],
+    scale="any",
+    part="one representative is never wider",
+)
 
 # %% [markdown]
 # The library's version sorts once and adds up once, $O(n\log n)$, and agrees on every case, ties included.
@@ -279,7 +349,11 @@ for _ in range(20):
 glue("f_blocks", f"{np.mean(masses, axis=0)[0]:.2f}", display=False)
 glue("f_one", f"{np.mean(masses, axis=0)[1]:.2f}", display=False)
 glue("mass_paper", f"{mo.mass_at_infinity(cal, test):.3f}", display=False)
-glue("mass_one", f"{mo.mass_at_infinity(cal, test, variant='one_rep'):.3f}", display=False)
+glue(
+    "mass_one",
+    f"{mo.mass_at_infinity(cal, test, variant='one_rep'):.3f}",
+    display=False,
+)
 
 # %% [markdown]
 # For the sample at hand $F$ is {glue:text}`mass_paper` and $F_1$ is {glue:text}`mass_one`: at $\alpha=0.2$ the printed formula gives infinite sets to everybody, and one representative does not.
@@ -309,10 +383,20 @@ glue("mass_one", f"{mo.mass_at_infinity(cal, test, variant='one_rep'):.3f}", dis
 # %%
 one_rep = partial(mo.procp_threshold, variant="one_rep")
 levels = (0.1, 0.25, 0.4, 0.6)
-cases = ("procp-T01", mo.procp_threshold, False), ("procp-T02", one_rep, False), ("procp-T03", mo.procp_threshold, True)
+cases = (
+    ("procp-T01", mo.procp_threshold, False),
+    ("procp-T02", one_rep, False),
+    ("procp-T03", mo.procp_threshold, True),
+)
 for id, find, cells in cases:
     excess = exact.enumerated(find, levels, rng, n_cases, cells=cells)
-    claims.check(id, excess, at_most=1e-12, scale="any", note="exact miss minus alpha, by enumeration")
+    claims.check(
+        id,
+        excess,
+        at_most=1e-12,
+        scale="any",
+        note="exact miss minus alpha, by enumeration",
+    )
 
 # %% [markdown]
 # The largest excess is 0 to rounding: the bound is attained.
@@ -346,27 +430,67 @@ for id, find, cells in cases:
 # %%
 widths = np.array([0.05, 0.1, 0.5, 1.0, 4.0])
 worst = [exact.total_variations(width, n_laws, rng).max() for width in widths]
-claims.check("procp-T04", worst, at_most=mo.sharp_slack(widths), tol=1e-9, scale="any", part="random laws")
+claims.check(
+    "procp-T04",
+    worst,
+    at_most=mo.sharp_slack(widths),
+    tol=1e-9,
+    scale="any",
+    part="random laws",
+)
 reached = [exact.worst_two_atoms(width) for width in widths]
-claims.check("procp-T04", reached, expected=mo.sharp_slack(widths), tol=1e-6, scale="any", part="attained")
+claims.check(
+    "procp-T04",
+    reached,
+    expected=mo.sharp_slack(widths),
+    tol=1e-6,
+    scale="any",
+    part="attained",
+)
 
 # %% tags=["hide-input"]
 p1, p2 = np.array([0.6, 0.9, 0.3]), np.array([0.5, 0.85, 0.1])  # Theorem 3: two points
 gap = (p1 - p2) / ((p1 + p2) * (2 - p1 - p2))
 error = p1 / (1 - p1) / (p2 / (1 - p2)) - 1
-largest = [exact.worst_two_atoms(e, p / (1 - p)) for e, p in zip(error, p2, strict=True)]
+largest = [
+    exact.worst_two_atoms(e, p / (1 - p)) for e, p in zip(error, p2, strict=True)
+]
 wide = np.geomspace(1e-3, 1e3, 200)
-ladder = np.array([np.minimum(wide, 1) / 8, wide / (4 * (1 + wide)), mo.sharp_slack(wide), wide / 4])
+ladder = np.array(
+    [np.minimum(wide, 1) / 8, wide / (4 * (1 + wide)), mo.sharp_slack(wide), wide / 4]
+)
 step = np.log1p(0.1)
 spans = [(offset, offset + 10 * step) for offset in (0, 0.3 * step)]
 fewest = [exact.greedy_cover(0.1, low, high - 1e-6) for low, high in spans]
 used = [exact.grid_bins(0.1, *span) for span in spans]
 with claims.fold("Theorem 3, Remark 3, and Lemma 1 with more laws"):
-    claims.check("procp-T06", gap, at_least=error / (4 * (1 + error)), scale="any", part="two-point examples")
-    claims.check("procp-T06", largest, expected=mo.sharp_slack(error), tol=1e-6, scale="any", part="supremum over weights")
-    claims.check("procp-T06", np.diff(ladder, axis=0), at_least=0, tol=1e-15, scale="any", part="the chain of bounds")
+    claims.check(
+        "procp-T06",
+        gap,
+        at_least=error / (4 * (1 + error)),
+        scale="any",
+        part="two-point examples",
+    )
+    claims.check(
+        "procp-T06",
+        largest,
+        expected=mo.sharp_slack(error),
+        tol=1e-6,
+        scale="any",
+        part="supremum over weights",
+    )
+    claims.check(
+        "procp-T06",
+        np.diff(ladder, axis=0),
+        at_least=0,
+        tol=1e-15,
+        scale="any",
+        part="the chain of bounds",
+    )
     claims.check("procp-T07", fewest, expected=10, scale="any", part="fewest bins")
-    claims.check("procp-T07", used, expected=[10, 11], scale="any", part="bins of the grid")
+    claims.check(
+        "procp-T07", used, expected=[10, 11], scale="any", part="bins of the grid"
+    )
     check_all(larger.laws(paper["laws"]), "paper")
 
 # %% [markdown]
@@ -385,11 +509,27 @@ with claims.fold("Theorem 3, Remark 3, and Lemma 1 with more laws"):
 # Take one bin with two kinds of rows at its two ends, and let the score be large for the kind that is missed more often: coverage falls below $1-\alpha$, and stays above $1-\alpha-\tau_\varepsilon$.
 
 # %%
-both("The bin that attains the slack", verdicts.adversary(first_replicates(ms.adversary, 10)), verdicts.adversary(paper["adversary"]))
+both(
+    "The bin that attains the slack",
+    verdicts.adversary(first_replicates(ms.adversary, 10)),
+    verdicts.adversary(paper["adversary"]),
+)
 ratio, distance = exact.estimated_bins_ratio(0.1, 0.2, n_laws // 2, rng)
 bound = 1.1 * np.exp(0.4)  # (1 + epsilon)(1 + delta), log odds off by up to 0.2
-claims.check("procp-T08", ratio, at_most=bound, scale="any", part="odds ratio in bins of an estimate")
-claims.check("procp-T08", distance, at_most=mo.sharp_slack(bound - 1), scale="any", part="distance of the laws")
+claims.check(
+    "procp-T08",
+    ratio,
+    at_most=bound,
+    scale="any",
+    part="odds ratio in bins of an estimate",
+)
+claims.check(
+    "procp-T08",
+    distance,
+    at_most=mo.sharp_slack(bound - 1),
+    scale="any",
+    part="distance of the laws",
+)
 paper["adversary"]
 
 # %% [markdown]
@@ -423,7 +563,10 @@ paper["adversary"]
 # The quick deal alone is seldom far off, but in a few cases by more than a quarter: that verdict differs.
 
 # %%
-n1, n0 = np.array([30, 40, 25]), np.array([4, 2, 6])  # calibration and test rows of three bins
+n1, n0 = (
+    np.array([30, 40, 25]),
+    np.array([4, 2, 6]),
+)  # calibration and test rows of three bins
 
 
 def mass(atoms, number, m=12):
@@ -432,14 +575,47 @@ def mass(atoms, number, m=12):
 
 
 left_in = mass(n1, n0, 100) + mass(n0, n0, 100)
-claims.check("procp-A05", left_in, expected=0.12, tol=1e-12, scale="any", part="mass of a cell of 12 with m = 100 left in")
-claims.check("procp-A05", mass(n1, n0) + mass(n0, n0), expected=1, tol=1e-12, scale="any", part="masses as in section 2.2.1")
-print(f"superscripts as in Algorithm 1: masses sum to {mass(n0, n1) + mass(n1, n1):.2f}")
+claims.check(
+    "procp-A05",
+    left_in,
+    expected=0.12,
+    tol=1e-12,
+    scale="any",
+    part="mass of a cell of 12 with m = 100 left in",
+)
+claims.check(
+    "procp-A05",
+    mass(n1, n0) + mass(n0, n0),
+    expected=1,
+    tol=1e-12,
+    scale="any",
+    part="masses as in section 2.2.1",
+)
+print(
+    f"superscripts as in Algorithm 1: masses sum to {mass(n0, n1) + mass(n1, n1):.2f}"
+)
 
 two = [mo.cell_masses(np.array([u]), np.array([100, 1]))[0] for u in ((2, 0), (1, 1))]
-claims.check("procp-T17", two, expected=[0.0196, 0.2550], tol=1e-4, scale="any", part="counterexample to (27)")
-often = dict(expected=0.28, tol=0.1, note="the share depends on the law of the cases, which is free")
-claims.check("procp-T17", brute.averaging_fails(rng, 1000), **often, scale="any", part="share of cases that fail")
+claims.check(
+    "procp-T17",
+    two,
+    expected=[0.0196, 0.2550],
+    tol=1e-4,
+    scale="any",
+    part="counterexample to (27)",
+)
+often = dict(
+    expected=0.28,
+    tol=0.1,
+    note="the share depends on the law of the cases, which is free",
+)
+claims.check(
+    "procp-T17",
+    brute.averaging_fails(rng, 1000),
+    **often,
+    scale="any",
+    part="share of cases that fail",
+)
 with claims.fold("Partitions against brute force, and on whole samples"):
     check_all(theory.partitions(rng, n_cases))
     check_all(larger.partitions(paper["partitions"]), "paper")
@@ -477,9 +653,14 @@ def pairs_by_hand(scores, cal, test, alpha):
     values, labels = np.r_[scores, np.full(len(test), np.inf)], np.r_[cal, test]
     n0, n = [np.array([(v == k).sum() for k in labels]) for v in (test, labels)]
     same = labels[:, None] == labels
-    both = np.where(same, n0 * (n0 - 1) / np.maximum(n * (n - 1), 1), np.outer(n0 / n, n0 / n))
+    both = np.where(
+        same, n0 * (n0 - 1) / np.maximum(n * (n - 1), 1), np.outer(n0 / n, n0 / n)
+    )
     np.fill_diagonal(both, n0 / n)
-    smaller, mass = np.minimum.outer(values, values).ravel(), both.ravel() / len(test) ** 2
+    smaller, mass = (
+        np.minimum.outer(values, values).ravel(),
+        both.ravel() / len(test) ** 2,
+    )
     order = np.argsort(smaller, kind="stable")
     reached = np.cumsum(mass[order]) >= 1 - alpha**2 - 1e-9
     return smaller[order][np.argmax(reached)], mass[np.isinf(smaller)].sum()
@@ -493,7 +674,12 @@ for scores, b, t, a in exact.small_samples(rng, 200, n_most=25):
     by_hand, infinite = pairs_by_hand(scores, b, t, a)
     gaps.append(mo.squared_mass_at_infinity(b, t) - infinite)
     same.append(q == by_hand)
-claims.check("procp-A06", np.array(same), scale="any", part="thresholds equal those from all pairs")
+claims.check(
+    "procp-A06",
+    np.array(same),
+    scale="any",
+    part="thresholds equal those from all pairs",
+)
 claims.check("procp-A07", gaps, expected=0, tol=1e-10, scale="any")
 check_all(theory.pairs(rng))
 
@@ -533,7 +719,9 @@ with claims.fold("pro-CP2 by enumeration, and its levels"):
 scores = np.abs(data.Y - data.X[:, 0])[data.A]
 args = scores, cal % 3, test[:20] % 3  # three coarse bins, twenty test rows
 orders = {f"order {k}": mo.kth_order_threshold(*args, alpha, k)[0] for k in (1, 2, 3)}
-orders |= {f"PAC, delta = {d:g}": mo.pac_threshold(*args, alpha, d)[0] for d in (0.5, 0.1)}
+orders |= {
+    f"PAC, delta = {d:g}": mo.pac_threshold(*args, alpha, d)[0] for d in (0.5, 0.1)
+}
 with claims.fold("Higher orders and PAC sets by enumeration"):
     check_all(theory.orders(rng, n_cases))
     check_all(theory.crude_mass(rng))
@@ -568,7 +756,11 @@ with claims.fold("One sort against one quantile a row"):
 live = first_replicates(ms.proposition1, 2 * n_trials)
 both("Proposition 1", verdicts.binned(live), verdicts.binned(paper["binned"]))
 live = first_replicates(ms.direction, 2 * n_trials)
-both("The direction of the weights", verdicts.weights(live), verdicts.weights(paper["weights"]))
+both(
+    "The direction of the weights",
+    verdicts.weights(live),
+    verdicts.weights(paper["weights"]),
+)
 paper["weights"].pivot(index="design", columns="weights", values="mean")
 
 # %% [markdown]
@@ -580,13 +772,26 @@ paper["weights"].pivot(index="design", columns="weights", values="mean")
 
 # %%
 halves = [[0.5, 1.0, np.inf], [0.5, np.inf, np.inf]]
-claims.check("procp-M1", [median_width(np.zeros(3), np.array([h])) for h in halves], expected=[2, np.inf], scale="any")
+claims.check(
+    "procp-M1",
+    [median_width(np.zeros(3), np.array([h])) for h in halves],
+    expected=[2, np.inf],
+    scale="any",
+)
 live = first_replicates(ms.conditional, n_slow)
-noise = np.sqrt(live["missed_squared"] - (1 - live["coverage"]) ** 2) / 10  # of a mean of 100 redraws
+noise = (
+    np.sqrt(live["missed_squared"] - (1 - live["coverage"]) ** 2) / 10
+)  # of a mean of 100 redraws
 claims.check("procp-M2", noise.mean(), expected=0.005, tol=0.002, when=at_defaults)
-both("Figures 1 and 4", verdicts.conditional(live), verdicts.conditional(paper["conditional"]))
+both(
+    "Figures 1 and 4",
+    verdicts.conditional(live),
+    verdicts.conditional(paper["conditional"]),
+)
 table = ms.summary(paper["conditional"], ["setting", "score", "method"])
-table.set_index(["setting", "score", "method"])[["coverage", "lowest", "below", "width", "infinite"]].round(3)
+table.set_index(["setting", "score", "method"])[
+    ["coverage", "lowest", "below", "width", "infinite"]
+].round(3)
 
 # %% mystnb={"figure": {"caption": "Feature-conditional coverage of 500 stored trials, residual score. Weighted CP is centred at the nominal level and misses it in nearly every second trial; pro-CP is above it in all of them, in both forms, and one representative is less wasteful.", "name": "fig-mo-conditional"}, "image": {"alt": "Histograms of feature-conditional coverage of three methods in two settings."}} tags=["hide-input"]
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.2), sharey=True)
@@ -594,7 +799,13 @@ for ax, setting in zip(axes, (1, 2), strict=True):
     part = paper["conditional"].query("setting == @setting and score == 'residual'")
     for method in ("weighted CP", "pro-CP (one representative)", "pro-CP"):
         values = part.loc[part["method"] == method, "coverage"]
-        ax.hist(values, bins=np.arange(0.73, 0.93, 0.005), color=figures.color(method), alpha=0.65, label=method)
+        ax.hist(
+            values,
+            bins=np.arange(0.73, 0.93, 0.005),
+            color=figures.color(method),
+            alpha=0.65,
+            label=method,
+        )
     figures.nominal_line(ax, 0.8, axis="x")
     ax.set(title=f"Setting {setting}", xlabel="feature-conditional coverage")
 axes[0].set_ylabel("trials")
@@ -613,8 +824,14 @@ plt.show()
 
 # %%
 live_bins = first_replicates(ms.bins_study, n_slow)
-both("Figure 3", verdicts.bins(live_bins, live), verdicts.bins(paper["bins"], paper["conditional"]))
-paper["bins"].groupby(["rule", "method"])["coverage"].agg(["mean", "sem", "min"]).round(4)
+both(
+    "Figure 3",
+    verdicts.bins(live_bins, live),
+    verdicts.bins(paper["bins"], paper["conditional"]),
+)
+paper["bins"].groupby(["rule", "method"])["coverage"].agg(["mean", "sem", "min"]).round(
+    4
+)
 
 # %% [markdown]
 # ## A single test row: Figure 5
@@ -633,12 +850,23 @@ at_x.groupby(["setting", "epsilon", "score", "method"]).agg(how).round(3)
 # %% mystnb={"figure": {"caption": "Coverage at each $x$ for one test row, residual score, 500 stored calibration draws. Weighted CP is right on average only: it covers too much where the spread is small and too little where it is large. pro-CP follows $x$ in Setting 1. In Setting 2 one bin collects rows from far-apart places, and pro-CP fails near some of them. Narrow bins ($\\varepsilon=0.02$) mend that at a price: the share of infinite sets in the titles.", "name": "fig-mo-single"}, "image": {"alt": "Three panels of coverage against x for pro-CP and weighted CP."}} tags=["hide-input"]
 fig, axes = plt.subplots(1, 3, figsize=(9.5, 3.2), sharey=True)
 for ax, (setting, width) in zip(axes, ((1, 0.1), (2, 0.1), (2, 0.02)), strict=True):
-    part = at_x.query("setting == @setting and epsilon == @width and score == 'residual'")
+    part = at_x.query(
+        "setting == @setting and epsilon == @width and score == 'residual'"
+    )
     for method, rows in part.groupby("method"):
-        ax.plot(rows["x"], rows["coverage"], color=figures.color(method), linestyle=figures.linestyle(method), label=method)
+        ax.plot(
+            rows["x"],
+            rows["coverage"],
+            color=figures.color(method),
+            linestyle=figures.linestyle(method),
+            label=method,
+        )
     figures.nominal_line(ax, 0.8)
     share = part.loc[part["method"] == "pro-CP", "share_infinite"].mean()
-    ax.set(title=f"Setting {setting}, ε = {width:g}\n{100 * share:.0f} % of pro-CP sets infinite", xlabel="covariate x")
+    ax.set(
+        title=f"Setting {setting}, ε = {width:g}\n{100 * share:.0f} % of pro-CP sets infinite",
+        xlabel="covariate x",
+    )
 axes[0].set_ylabel("coverage at x")
 figures.legend_below(fig, axes)
 plt.show()
@@ -656,12 +884,18 @@ plt.show()
 # %%
 published = claims.load_published("05")
 live_table = first_replicates(ms.table1, n_trials)
-both("Table 1, known propensity", table_1.table1(live_table, published), table_1.table1(paper["table1"], published))
+both(
+    "Table 1, known propensity",
+    table_1.table1(live_table, published),
+    table_1.table1(paper["table1"], published),
+)
 ours = table_1.our_table1(paper["table1"]).query("propensity == 'known'")
 printed = table_1.published_table1(published).query("propensity == 'known'")
 printed = printed.assign(method=printed["method"] + ", published")
 beside = pd.concat([printed, ours]).sort_values(["setting", "width"])
-beside.set_index(["setting", "method"])[["reached", "reached_se", "width", "width_se"]].round(3)
+beside.set_index(["setting", "method"])[
+    ["reached", "reached_se", "width", "width_se"]
+].round(3)
 
 # %% [markdown]
 # The row *pro-CP, published* sits on *one representative*, in $P$ and in width, and far from *pro-CP*, the printed formula (11): its intervals would have been wider by {glue:text}`excess_width` in Setting 1, and would have reached 0.8 in {glue:text}`reached_paper` of the trials instead of {glue:text}`reached_one`.
@@ -675,23 +909,41 @@ beside.set_index(["setting", "method"])[["reached", "reached_se", "width", "widt
 # The methods agree, then, but a single training sample decides more than the trials after it.
 
 # %%
-check_all(table_1.estimated(paper["table1"], paper["training-draws"], published), "paper")
+check_all(
+    table_1.estimated(paper["table1"], paper["training-draws"], published), "paper"
+)
 spread = table_1.over_draws(paper["training-draws"])
 spread.round(3)
 
 # %%
 with claims.fold("The kernel estimate of the propensity"):
     check_all(theory.propensities(rng))
-both("Squared coverage, Figures 10 and 11", table_1.squared(live_table), table_1.squared(paper["table1"]))
+both(
+    "Squared coverage, Figures 10 and 11",
+    table_1.squared(live_table),
+    table_1.squared(paper["table1"]),
+)
 
 # %% tags=["remove-cell"]
 one = ours.set_index(["setting", "method"])
-glue("excess_width", f"{one.loc[(1, 'pro-CP'), 'width'] - one.loc[(1, 'pro-CP (one representative)'), 'width']:.1f}", display=False)
+glue(
+    "excess_width",
+    f"{one.loc[(1, 'pro-CP'), 'width'] - one.loc[(1, 'pro-CP (one representative)'), 'width']:.1f}",
+    display=False,
+)
 glue("reached_paper", f"{100 * one.loc[(1, 'pro-CP'), 'reached']:.0f} %", display=False)
-glue("reached_one", f"{100 * one.loc[(1, 'pro-CP (one representative)'), 'reached']:.0f} %", display=False)
+glue(
+    "reached_one",
+    f"{100 * one.loc[(1, 'pro-CP (one representative)'), 'reached']:.0f} %",
+    display=False,
+)
 span = spread.loc[(1, "pro-CP (one representative)"), "reached"]
 glue("draws_low", f"{span['min']:.2f}", display=False)
-held = [c for c in table_1.estimated(paper["table1"], paper["training-draws"], published) if "at_least" not in c]
+held = [
+    c
+    for c in table_1.estimated(paper["table1"], paper["training-draws"], published)
+    if "at_least" not in c
+]
 glue("n_estimated", len(held), display=False)
 glue("n_apart", sum("why" in c for c in held), display=False)
 glue("draws_high", f"{span['max']:.2f}", display=False)
@@ -701,9 +953,18 @@ fig, axes = figures.panels(2, 2, width=4)
 for i, setting in enumerate((1, 2)):
     for j, kind in enumerate(("known", "estimated")):
         part = paper["table1"].query("setting == @setting and propensity == @kind")
-        for method, name in (("pro-CP (one representative)", "pro-CP (one representative)"), ("pro-CP2 (constant levels)", "pro-CP2")):
+        for method, name in (
+            ("pro-CP (one representative)", "pro-CP (one representative)"),
+            ("pro-CP2 (constant levels)", "pro-CP2"),
+        ):
             values = part.loc[part["method"] == method, "coverage"]
-            axes[i, j].hist(values, bins=np.arange(0.64, 1.01, 0.02), color=figures.color(name), alpha=0.6, label=method)
+            axes[i, j].hist(
+                values,
+                bins=np.arange(0.64, 1.01, 0.02),
+                color=figures.color(name),
+                alpha=0.6,
+                label=method,
+            )
         figures.nominal_line(axes[i, j], 0.8, axis="x")
         axes[i, j].set_title(f"Setting {setting}, {kind} propensity")
 for ax in axes[1]:
@@ -726,29 +987,76 @@ plt.show()
 # %%
 live_high = verdicts.mean_curve(first_replicates(ms.curve_high, max(2, n_slow // 2)))
 live_squared = verdicts.wide(first_replicates(ms.curve_squared, n_slow))
-high, low = verdicts.mean_curve(paper["curve-high"]), verdicts.wide(paper["curve-squared"])
-both("Figures 8 and 12", verdicts.curves(live_high, live_squared), verdicts.curves(high, low))
+high, low = (
+    verdicts.mean_curve(paper["curve-high"]),
+    verdicts.wide(paper["curve-squared"]),
+)
+both(
+    "Figures 8 and 12",
+    verdicts.curves(live_high, live_squared),
+    verdicts.curves(high, low),
+)
 live_p30 = first_replicates(ms.high_dimensional, max(2, n_slow // 3), scale=2.0)
-both("Figures 6 and 7", verdicts.high_dimensional(live_p30), verdicts.high_dimensional(paper["high-dimensional"]))
+both(
+    "Figures 6 and 7",
+    verdicts.high_dimensional(live_p30),
+    verdicts.high_dimensional(paper["high-dimensional"]),
+)
 
 # %% mystnb={"figure": {"caption": "Top: width against coverage over levels $\\alpha$, stored runs (Figures 12 and 8; levels at which most intervals are infinite are left out). The curves lie on each other. Bottom left: how conservative each method is, coverage against the level asked for; the distance from the diagonal is the price of the mass at infinity, and it shrinks as the level falls. Bottom right: 30 covariates, coverage of 500 stored trials (Figures 6 and 7). With an estimated propensity all boxes move with the one training sample.", "name": "fig-mo-curves"}, "image": {"alt": "Two panels of width against coverage, one of coverage against nominal level, and one of boxplots of coverage."}} tags=["hide-input"]
 fig, axes = plt.subplots(2, 2, figsize=(8, 5.6))
 one = low[low["setting"] == 1]
 names = {"pro-CP2 (constant levels)": "pro-CP2"}
-for ax, frame, other in ((axes[0, 0], one, "pro-CP2 (constant levels)"), (axes[0, 1], high, "weighted CP")):
+for ax, frame, other in (
+    (axes[0, 0], one, "pro-CP2 (constant levels)"),
+    (axes[0, 1], high, "weighted CP"),
+):
     for method in ("pro-CP", other):
         look = figures.style(names.get(method, method))
-        ax.plot(*verdicts.curve(frame, method), color=look.color, marker=look.marker, label=names.get(method, method))
-    ax.set(xlabel="coverage", ylabel="median width", title="30 covariates" if ax is axes[0, 1] else "Setting 1")
+        ax.plot(
+            *verdicts.curve(frame, method),
+            color=look.color,
+            marker=look.marker,
+            label=names.get(method, method),
+        )
+    ax.set(
+        xlabel="coverage",
+        ylabel="median width",
+        title="30 covariates" if ax is axes[0, 1] else "Setting 1",
+    )
 for method in ("pro-CP", "pro-CP (one representative)", "pro-CP2 (constant levels)"):
     part, look = one[one["method"] == method], figures.style(names.get(method, method))
-    axes[1, 0].plot(1 - part["alpha"], part["coverage"], color=look.color, marker=look.marker, label=names.get(method, method))
-axes[1, 0].plot([0.6, 0.85], [0.6, 0.85], color="#333333", linestyle=(0, (4, 3)), linewidth=1, label="nominal")
+    axes[1, 0].plot(
+        1 - part["alpha"],
+        part["coverage"],
+        color=look.color,
+        marker=look.marker,
+        label=names.get(method, method),
+    )
+axes[1, 0].plot(
+    [0.6, 0.85],
+    [0.6, 0.85],
+    color="#333333",
+    linestyle=(0, (4, 3)),
+    linewidth=1,
+    label="nominal",
+)
 axes[1, 0].set(xlabel="level asked for", ylabel="coverage", title="Setting 1")
-part = paper["high-dimensional"].query("scale == 2 and score == 'cqr'").set_index(["method", "propensity"])["coverage"]
+part = (
+    paper["high-dimensional"]
+    .query("scale == 2 and score == 'cqr'")
+    .set_index(["method", "propensity"])["coverage"]
+)
 for i, method in enumerate(("pro-CP", "pro-CP (one representative)", "weighted CP")):
     for j, kind in enumerate(("known", "estimated")):
-        box = axes[1, 1].boxplot(part[(method, kind)], positions=[3 * j + i * 0.8], widths=0.6, patch_artist=True, showfliers=False, medianprops={"color": "black"})
+        box = axes[1, 1].boxplot(
+            part[(method, kind)],
+            positions=[3 * j + i * 0.8],
+            widths=0.6,
+            patch_artist=True,
+            showfliers=False,
+            medianprops={"color": "black"},
+        )
         box["boxes"][0].set(facecolor=figures.color(method), alpha=0.7)
 figures.nominal_line(axes[1, 1], 0.8)
 axes[1, 1].set_xticks([0.8, 3.8], ["known p", "estimated p"])
@@ -770,17 +1078,31 @@ treated = datasets.load_jobs().query("treat == 1 or treat == 'exp'")
 missing = 1 - mo.jobs_propensity(mo.jobs_design(treated))
 print(f"{len(treated)} treated rows, {100 * missing.mean():.0f} % missing on average")
 fact = paper["jobs-facts"].set_index("fact")["value"]
-print("in the paper's file:", *(f"{name} {fact[name]:.3f};" for name in fact.index if name.startswith("missing")))
-live = verdicts.jobs(first_replicates(ms.jobs, n_trials, split_seed=1), full=len(treated) == 879)
+print(
+    "in the paper's file:",
+    *(f"{name} {fact[name]:.3f};" for name in fact.index if name.startswith("missing")),
+)
+live = verdicts.jobs(
+    first_replicates(ms.jobs, n_trials, split_seed=1), full=len(treated) == 879
+)
 both("Figure 9", live, verdicts.jobs(paper["jobs"], full=True))
 check_all(verdicts.jobs_facts(paper["jobs-facts"]), "paper")
 jobs = pd.concat([paper["jobs"], paper["jobs-public"]])
 table = pivot(jobs, ["treated", "propensity", "method", "split_seed"])
-table.groupby(["treated", "propensity", "method"])[["coverage", "reached", "width", "share_infinite"]].mean().round(3)
+table.groupby(["treated", "propensity", "method"])[
+    ["coverage", "reached", "width", "share_infinite"]
+].mean().round(3)
 
 # %% tags=["remove-cell"]
-full = table.query("treated == 879 and propensity == 'known'").groupby("method")["coverage"].mean()
-for name, method in (("jobs_one", "pro-CP (one representative)"), ("jobs_paper", "pro-CP")):
+full = (
+    table.query("treated == 879 and propensity == 'known'")
+    .groupby("method")["coverage"]
+    .mean()
+)
+for name, method in (
+    ("jobs_one", "pro-CP (one representative)"),
+    ("jobs_paper", "pro-CP"),
+):
     glue(name, f"{100 * (full[method] - full['weighted CP']):.0f}", display=False)
 
 # %% [markdown]
@@ -800,18 +1122,40 @@ for name, method in (("jobs_one", "pro-CP (one representative)"), ("jobs_paper",
 # We **cross** the data: each half is calibrated with models trained on the other half, so that everybody gets an interval.
 
 # %%
-both("Effects of the untreated", verdicts.effects(first_replicates(ms.effects, n_trials)), verdicts.effects(paper["effects"]))
+both(
+    "Effects of the untreated",
+    verdicts.effects(first_replicates(ms.effects, n_trials)),
+    verdicts.effects(paper["effects"]),
+)
 people = datasets.load_nhefs()
-features = ["sex", "age", "race", "education", "smokeintensity", "smokeyrs", "wt71", "active", "exercise"]
+features = [
+    "sex",
+    "age",
+    "race",
+    "education",
+    "smokeintensity",
+    "smokeyrs",
+    "wt71",
+    "active",
+    "exercise",
+]
 model = mo.MissingOutcomeConformal(propensity="logistic", alpha=alpha, epsilon=0.5)
-lost = mo.cross_intervals(model, people[[*features, "qsmk"]], people["wt82_71"], random_state=1)
+lost = mo.cross_intervals(
+    model, people[[*features, "qsmk"]], people["wt82_71"], random_state=1
+)
 
 known = people.dropna(subset="wt82_71")
 quit, weight = known["qsmk"].to_numpy() == 1, known["wt82_71"].to_numpy()
-if_quit = mo.cross_intervals(model, known[features], np.where(quit, weight, np.nan), random_state=1)
+if_quit = mo.cross_intervals(
+    model, known[features], np.where(quit, weight, np.nan), random_state=1
+)
 effect = mo.effect_intervals(if_quit[["lower", "upper"]], weight[~quit], treated=False)
-print(f"{len(lost)} lost: median width {(lost['upper'] - lost['lower']).median():.1f} kg, of {weight.std():.1f} kg in sd")
-print(f"effect of quitting, {len(effect)} who did not: {100 * (effect[:, 0] > 0).mean():.1f} % have an interval above zero")
+print(
+    f"{len(lost)} lost: median width {(lost['upper'] - lost['lower']).median():.1f} kg, of {weight.std():.1f} kg in sd"
+)
+print(
+    f"effect of quitting, {len(effect)} who did not: {100 * (effect[:, 0] > 0).mean():.1f} % have an interval above zero"
+)
 lost.head(4).round(2)
 
 # %% [markdown]
@@ -826,10 +1170,21 @@ lost.head(4).round(2)
 
 # %%
 here = people["wt82_71"].notna().to_numpy()
-stay = mo.PropensityModel("logistic").fit(people[[*features, "qsmk"]], here).predict(people[[*features, "qsmk"]])
+stay = (
+    mo.PropensityModel("logistic")
+    .fit(people[[*features, "qsmk"]], here)
+    .predict(people[[*features, "qsmk"]])
+)
 p = mo.PropensityModel("logistic").fit(known[features], quit).predict(known[features])
-report = {f"quitting, epsilon = {width:g}": mo.overlap_report(p[quit], p[~quit], epsilon=width) for width in (0.1, 0.5)}
-report["second visit, epsilon = 0.5"] = mo.overlap_report(stay[here], stay[~here], epsilon=0.5)
+report = {
+    f"quitting, epsilon = {width:g}": mo.overlap_report(
+        p[quit], p[~quit], epsilon=width
+    )
+    for width in (0.1, 0.5)
+}
+report["second visit, epsilon = 0.5"] = mo.overlap_report(
+    stay[here], stay[~here], epsilon=0.5
+)
 balance = mo.balance_by_bin(known[features], quit, mo.odds_bins(p, 0.5))
 print(balance.round(2).T.to_string())
 pd.DataFrame(report).round(3)
@@ -858,10 +1213,14 @@ glue("parity_bins", f"{100 * found['parity of floor(x)']:.0f} %", display=False)
 
 # %%
 dose = pd.DataFrame({"dose": rng.uniform(0, 10, 800)})
-chance = 1 / (1 + np.exp(dose["dose"] - 5.5))  # beyond a dose of 9 almost nobody reports
+chance = 1 / (
+    1 + np.exp(dose["dose"] - 5.5)
+)  # beyond a dose of 9 almost nobody reports
 response = dose["dose"] + rng.normal(0, 2, 800)
 response[rng.random(800) > chance] = np.nan
-model = mo.MissingOutcomeConformal(propensity="logistic", alpha=0.3, epsilon=0.5, positivity=0.05)
+model = mo.MissingOutcomeConformal(
+    propensity="logistic", alpha=0.3, epsilon=0.5, positivity=0.05
+)
 model.fit(dose[:400], response[:400]).conformalize(dose[400:], response[400:])
 silent = dose[400:][response[400:].isna()]
 with warnings.catch_warnings(record=True) as caught:
@@ -899,7 +1258,10 @@ for width in np.geomspace(0.02, 2, 12):
     for _ in range(10):
         one = mo.draw_setting(1, n_total, rng)
         b, t = (mo.odds_bins(one.p, width)[rows] for rows in (one.A, ~one.A))
-        masses = {f"mass, {v}": mo.mass_at_infinity(b, t, variant=v) for v in ("paper", "one_rep")}
+        masses = {
+            f"mass, {v}": mo.mass_at_infinity(b, t, variant=v)
+            for v in ("paper", "one_rep")
+        }
         cost.append({"epsilon": width, "slack": mo.sharp_slack(width)} | masses)
 cost = pd.DataFrame(cost).groupby("epsilon").mean()
 training = mo.draw_setting(1, n_total, rng)
@@ -909,20 +1271,38 @@ paper["binnings"].set_index("bins")[["mean", "mc_error", "n"]].round(3)
 # %% mystnb={"figure": {"caption": "Left: coverage with bins of the propensity and with bins that break missing-at-random. Middle: share of infinite sets by sample size, Setting 1; pooling (pro-CP in ten blocks, and one representative without cells) is worse than binned weighted CP when bins are nearly empty and better when they are filled. Right: the price of the bin width, in units of coverage; the mass at infinity of the printed formula without a partition stays at the share of missing rows.", "name": "fig-mo-breaks"}, "image": {"alt": "Coverage by binning, share of infinite sets by sample size, and cost of epsilon."}} tags=["hide-input"]
 fig, axes = plt.subplots(1, 3, figsize=(10, 3.4))
 kinds = paper["binnings"]
-colors = [figures.OKABE_ITO["blue" if name.startswith("eps") else "vermillion"] for name in kinds["bins"]]
+colors = [
+    figures.OKABE_ITO["blue" if name.startswith("eps") else "vermillion"]
+    for name in kinds["bins"]
+]
 axes[0].barh(kinds["bins"], kinds["mean"], xerr=2 * kinds["mc_error"], color=colors)
 figures.nominal_line(axes[0], 0.8, axis="x")
 axes[0].invert_yaxis()
 axes[0].set(xlabel="coverage", xlim=(0.5, 0.9))
 share = pivot(paper["infinite"], ["setting", "n_total", "method"]).query("setting == 1")
-for method, name in (("binned wCP", "binned wCP"), ("pro-CP", "pro-CP"), ("one representative, no cells", "pro-CP (one representative)")):
+for method, name in (
+    ("binned wCP", "binned wCP"),
+    ("pro-CP", "pro-CP"),
+    ("one representative, no cells", "pro-CP (one representative)"),
+):
     part = share[share["method"] == method]
-    axes[1].errorbar(part["n_total"], part["share_infinite"], yerr=2 * part["share_infinite_se"], color=figures.color(name), marker=figures.marker(name), label=name)
+    axes[1].errorbar(
+        part["n_total"],
+        part["share_infinite"],
+        yerr=2 * part["share_infinite_se"],
+        color=figures.color(name),
+        marker=figures.marker(name),
+        label=name,
+    )
 axes[1].set(xlabel="rows in the sample", ylabel="share of infinite sets", xscale="log")
 axes[1].set_xticks([60, 100, 200, 500], ["60", "100", "200", "500"])
 axes[1].minorticks_off()
 axes[1].legend(fontsize="x-small")
-looks = {"slack": ("black", "-", "slack of the bins"), "mass, paper": (figures.color("pro-CP"), "--", "F, printed formula"), "mass, one_rep": (figures.color("one_rep"), "-.", "F, one representative")}
+looks = {
+    "slack": ("black", "-", "slack of the bins"),
+    "mass, paper": (figures.color("pro-CP"), "--", "F, printed formula"),
+    "mass, one_rep": (figures.color("one_rep"), "-.", "F, one representative"),
+}
 for name, (color, line, label) in looks.items():
     axes[2].plot(cost.index, cost[name], color=color, linestyle=line, label=label)
 axes[2].set(xlabel="bin width ε", ylabel="share", xscale="log")
@@ -953,7 +1333,9 @@ from sklearn.linear_model import LogisticRegression
 from notebook_lib.outcomes import MissingOutcomeConformal, cross_intervals
 
 rng = np.random.default_rng(0)
-table = pd.DataFrame({"age": rng.uniform(20, 80, 2000), "dose": rng.uniform(0, 5, 2000)})
+table = pd.DataFrame(
+    {"age": rng.uniform(20, 80, 2000), "dose": rng.uniform(0, 5, 2000)}
+)
 full = table["age"] / 10 + table["dose"] + rng.normal(size=2000)
 came_back = rng.random(2000) < 1 / (1 + np.exp((table["age"] - 75) / 15))
 y = full.where(came_back)  # NaN where the outcome is missing
@@ -990,7 +1372,12 @@ print(f"{len(intervals)} missing outcomes, {covered.mean():.2f} covered (wanted 
 for m in (1, 5, 20):
     for variant in ("paper", "one_rep"):
         sizes = range(1, 400)
-        finite = (n for n in sizes if mo.mass_at_infinity(np.zeros(n, int), np.zeros(m, int), variant=variant) <= 0.1)
+        finite = (
+            n
+            for n in sizes
+            if mo.mass_at_infinity(np.zeros(n, int), np.zeros(m, int), variant=variant)
+            <= 0.1
+        )
         print(f"m = {m:2d}, {variant:7}: finite from n = {next(finite)}")
 
 # %% [markdown]

@@ -85,7 +85,9 @@ from notebook_lib.studies import choosing_trials as trials
 figures.setup()
 rng = np.random.default_rng(seed)
 level = 1 - alpha
-sure = min(n_reps / 16, n_light / 30, n_test / 500, n_rows / 1500) >= 1  # enough to judge by
+sure = (
+    min(n_reps / 16, n_light / 30, n_test / 500, n_rows / 1500) >= 1
+)  # enough to judge by
 usual = sure and alpha == 0.1
 pd.set_option("display.precision", 3, "display.max_colwidth", None)
 
@@ -153,7 +155,9 @@ show.round(2)
 sizes = {"alpha": alpha, "n_train": n_train, "n_cal": n_cal, "n_test": n_test}
 tables = {}
 for mechanism in trials.MECHANISMS:
-    runs = choosing.run_trials("covariates", n_reps, seed=seed, mechanism=mechanism, **sizes)
+    runs = choosing.run_trials(
+        "covariates", n_reps, seed=seed, mechanism=mechanism, **sizes
+    )
     tables[f"covariates, {mechanism}"] = choosing.summarise(runs, baseline="CP")
 mcar, mar = tables.values()
 
@@ -161,23 +165,42 @@ mcar, mar = tables.values()
 fig, axes = plt.subplots(2, 1, figsize=(5.0, 7.2), sharex=True)
 for ax, (gap, table) in zip(axes, list(tables.items())[:2], strict=True):
     choosing.plot_comparison(ax, table, level)
-    ax.set_title("gaps by pure chance (MCAR)" if gap.endswith("MCAR") else "gaps depend on x1 (MAR)", pad=14)
+    ax.set_title(
+        "gaps by pure chance (MCAR)"
+        if gap.endswith("MCAR")
+        else "gaps depend on x1 (MAR)",
+        pad=14,
+    )
 plt.show()
 
 # %%
 for table in (mcar, mar):
     if sure:
-        assert all(choosing.reaches(table, m, level, column="coverage") for m in ("CP", "CQR"))
+        assert all(
+            choosing.reaches(table, m, level, column="coverage") for m in ("CP", "CQR")
+        )
         assert choosing.reaches(table, "same mask", level)
 if sure:
     assert all(choosing.reaches(mcar, m, level) for m in choosing.NEEDS_MCAR)
     assert choosing.reaches(mar, "CP-MDA-Nested*", 1 - 2 * alpha)
 if usual:
-    assert all(choosing.falls_short(t, "CP", level) and choosing.reaches(t, "CQR", level) for t in (mcar, mar))
+    assert all(
+        choosing.falls_short(t, "CP", level) and choosing.reaches(t, "CQR", level)
+        for t in (mcar, mar)
+    )
     assert choosing.falls_short(mar, "CP-MDA-Exact", level, z=1)
-    assert all(choosing.falls_short(mar, m, level) for m in ("nexCP (mask weights)", "LCP"))
-    assert all(choosing.falls_short(mar, m, level, column="coverage") for m in ("nexCP (mask weights)", "LCP"))
-    assert 1 <= mcar.loc["CP-MDA-Nested", "length"] / mcar.loc["CP-MDA-Nested*", "length"] < 1.01
+    assert all(
+        choosing.falls_short(mar, m, level) for m in ("nexCP (mask weights)", "LCP")
+    )
+    assert all(
+        choosing.falls_short(mar, m, level, column="coverage")
+        for m in ("nexCP (mask weights)", "LCP")
+    )
+    assert (
+        1
+        <= mcar.loc["CP-MDA-Nested", "length"] / mcar.loc["CP-MDA-Nested*", "length"]
+        < 1.01
+    )
 mcar.drop(columns=["rms missed"])
 
 # %% [markdown]
@@ -201,9 +224,13 @@ mar.drop(columns=["rms missed"])
 # The others correct by the propensity, which is known or estimated by logistic regression; one has it the wrong way round.
 
 # %%
-runs = choosing.run_trials("outcomes", n_light, seed=seed, alpha=alpha, n_train=n_train, n_rows=n_rows)
+runs = choosing.run_trials(
+    "outcomes", n_light, seed=seed, alpha=alpha, n_train=n_train, n_rows=n_rows
+)
 tables["outcomes"] = lost = choosing.summarise(runs, baseline="naive")
-share_missing = runs.query("group == 'all' and method == 'naive'")["rows"].mean() / n_rows
+share_missing = (
+    runs.query("group == 'all' and method == 'naive'")["rows"].mean() / n_rows
+)
 
 # %% mystnb={"figure": {"caption": "Coverage over the rows whose outcome is missing (filled) and over the worst third of them (open), with 95 % Monte-Carlo intervals; median length and share of infinite sets on the right. Leaving the gaps out of account is short, weighting the wrong way is shorter, and pro-CP buys protection with length.", "name": "fig-ch-outcomes"}, "image": {"alt": "One panel of dots, one line a method: naive is below the nominal line, weighting the wrong way far below, weighted CP on it, binned weighted CP, pro-CP and pro-CP2 above it."}} tags=["hide-input"]
 fig, ax = plt.subplots(figsize=(5.0, 3.5))
@@ -212,17 +239,43 @@ plt.show()
 
 # %%
 if sure:
-    for method in ("weighted CP", "weighted CP (estimated)", "binned wCP", "pro-CP", "pro-CP (estimated)", "pro-CP2"):
+    for method in (
+        "weighted CP",
+        "weighted CP (estimated)",
+        "binned wCP",
+        "pro-CP",
+        "pro-CP (estimated)",
+        "pro-CP2",
+    ):
         assert choosing.reaches(lost, method, level, column="coverage")
     assert choosing.reaches(lost, "binned wCP", level)
     assert lost.loc["pro-CP2", "rms missed"] < alpha
 if usual:
     assert choosing.falls_short(lost, "naive", level, column="coverage")
     assert choosing.falls_short(lost, "weighted CP", level)
-    assert choosing.falls_short(lost, "weighted CP (wrong way)", lost.loc["naive", "coverage"], column="coverage")
-    assert lost.loc["pro-CP2", "coverage"] > lost.loc["pro-CP", "coverage"] > level + 3 * lost.loc["pro-CP", "error"]
-    assert abs(lost.loc["weighted CP (estimated)", "coverage"] - lost.loc["weighted CP", "coverage"]) < 0.02
-    assert lost.loc["weighted CP", "length"] < lost.loc["pro-CP", "length"] < lost.loc["pro-CP2", "length"]
+    assert choosing.falls_short(
+        lost,
+        "weighted CP (wrong way)",
+        lost.loc["naive", "coverage"],
+        column="coverage",
+    )
+    assert (
+        lost.loc["pro-CP2", "coverage"]
+        > lost.loc["pro-CP", "coverage"]
+        > level + 3 * lost.loc["pro-CP", "error"]
+    )
+    assert (
+        abs(
+            lost.loc["weighted CP (estimated)", "coverage"]
+            - lost.loc["weighted CP", "coverage"]
+        )
+        < 0.02
+    )
+    assert (
+        lost.loc["weighted CP", "length"]
+        < lost.loc["pro-CP", "length"]
+        < lost.loc["pro-CP2", "length"]
+    )
 lost.drop(columns=["predictions"])
 
 # %% [markdown]
@@ -241,7 +294,9 @@ lost.drop(columns=["predictions"])
 runs = choosing.run_trials("class", n_light, seed=seed, **sizes)
 tables["class"] = hidden = choosing.summarise(runs, baseline="ignore")
 if sure:
-    assert all(choosing.reaches(hidden, m, level, column="coverage") for m in hidden.index)
+    assert all(
+        choosing.reaches(hidden, m, level, column="coverage") for m in hidden.index
+    )
 if usual:
     assert choosing.falls_short(hidden, "ignore", level)
     assert choosing.falls_short(hidden, "EM-soft (regression)", level)
@@ -274,10 +329,12 @@ everything[["guarantee", "coverage", "worst", "length", "infinite"]].round(3)
 # The model cannot tell a mean that was measured from a mean that was filled in, and gives both the same length.
 
 # %%
-wrong = pd.DataFrame({
-    "gaps by chance": mcar.loc[["CP", "CQR (mean, no mask)", "CQR"], "worst"],
-    "gaps depend on x1": mar.loc[["CP", "CQR (mean, no mask)", "CQR"], "worst"],
-}).rename_axis("coverage of the worst pattern")
+wrong = pd.DataFrame(
+    {
+        "gaps by chance": mcar.loc[["CP", "CQR (mean, no mask)", "CQR"], "worst"],
+        "gaps depend on x1": mar.loc[["CP", "CQR (mean, no mask)", "CQR"], "worst"],
+    }
+).rename_axis("coverage of the worst pattern")
 if usual:
     assert choosing.falls_short(mcar, "CQR (mean, no mask)", mcar.loc["CQR", "worst"])
     assert choosing.falls_short(mar, "CQR (mean, no mask)", level)
@@ -289,7 +346,9 @@ wrong
 # The output looks like any other; the intervals are just too short. ({ref}`An exercise of chapter 5 <ex-mo-weights>` has a check that tells the two directions apart.)
 
 # %%
-short = (level - lost.loc[["naive", "weighted CP (wrong way)", "weighted CP"], "coverage"]).rename("points of coverage lost")
+short = (
+    level - lost.loc[["naive", "weighted CP (wrong way)", "weighted CP"], "coverage"]
+).rename("points of coverage lost")
 (100 * short).to_frame().round(1)
 
 # %% [markdown]
@@ -298,12 +357,17 @@ short = (level - lost.loc[["naive", "weighted CP (wrong way)", "weighted CP"], "
 # That all five hold is another matter.
 
 # %%
-runs = choosing.run_trials("entries", n_light // 2 + 1, seed=seed, alpha=alpha, group_size=5)
+runs = choosing.run_trials(
+    "entries", n_light // 2 + 1, seed=seed, alpha=alpha, group_size=5
+)
 groups = runs.groupby("method", sort=False)
 joint = groups[["each", "joint", "length"]].mean()
 joint["joint error"] = groups["joint"].sem()
 if sure:
-    assert all(choosing.reaches(joint, m, level, column="joint") for m in ("SCMC", "Bonferroni"))
+    assert all(
+        choosing.reaches(joint, m, level, column="joint")
+        for m in ("SCMC", "Bonferroni")
+    )
 if usual:
     assert choosing.falls_short(joint, "individual", level - 0.1, column="joint")
 joint
@@ -336,7 +400,11 @@ for name, table, method, column in (
 # %% tags=["remove-cell"]
 glue("cp_mcar_mask", mcar.loc["CP", "worst group"], display=False)
 glue("same_infinite", f"{100 * mcar.loc['same mask', 'infinite']:.1f} %", display=False)
-glue("binned_infinite", f"{100 * lost.loc['binned wCP', 'infinite']:.0f} %", display=False)
+glue(
+    "binned_infinite",
+    f"{100 * lost.loc['binned wCP', 'infinite']:.0f} %",
+    display=False,
+)
 glue("share_missing", f"{100 * share_missing:.0f} %", display=False)
 glue("miss_naive", f"{100 * short['naive']:.0f}", display=False)
 glue("miss_wrong", f"{100 * short['weighted CP (wrong way)']:.0f}", display=False)
@@ -352,7 +420,9 @@ glue("miss_wrong", f"{100 * short['weighted CP (wrong way)']:.0f}", display=Fals
 # The first step reads the file and looks at the gaps.
 
 # %%
-table = report.read_table(data or report.example_path(), target or report.EXAMPLE_TARGET)
+table = report.read_table(
+    data or report.example_path(), target or report.EXAMPLE_TARGET
+)
 gaps = report.describe_gaps(table)
 print("\n".join(table.notes) or "every column is used")
 gaps.columns
@@ -441,7 +511,9 @@ for _ in range(20):
     filled = np.where(seen[500:], score, 0.0)
     q = np.sort(filled)[int(np.ceil(level * 1501)) - 1]
     covered.append((score <= q)[~seen[500:]].mean())
-print(f"{np.mean(covered):.2f} ({np.std(covered) / 20**0.5:.2f}) of the filled outcomes covered, wanted {level:g}")
+print(
+    f"{np.mean(covered):.2f} ({np.std(covered) / 20**0.5:.2f}) of the filled outcomes covered, wanted {level:g}"
+)
 
 # %% [markdown]
 # ```{solution-end}
@@ -475,14 +547,19 @@ for _ in range(8):
     X = rows.X.copy()
     X[:, 1:4][rng.random((2400, 3)) < 0.3] = np.nan
     model = MissingOutcomeConformal(
-        HistGradientBoostingRegressor(max_iter=40), method="weighted", propensity=trials.propensity, alpha=alpha
+        HistGradientBoostingRegressor(max_iter=40),
+        method="weighted",
+        propensity=trials.propensity,
+        alpha=alpha,
     )
     model.fit(X[:800], y[:800]).conformalize(X[800:], y[800:])
     lost_rows = np.isnan(y[800:])
     _, sets = model.predict_interval(X[800:][lost_rows])
     truth = rows.y[800:][lost_rows]
     covered.append(((sets[:, 0, 0] <= truth) & (truth <= sets[:, 1, 0])).mean())
-print(f"{np.mean(covered):.3f} ({np.std(covered) / 8**0.5:.3f}) covered, wanted {level:g}")
+print(
+    f"{np.mean(covered):.3f} ({np.std(covered) / 8**0.5:.3f}) covered, wanted {level:g}"
+)
 
 # %% [markdown]
 # ```{solution-end}

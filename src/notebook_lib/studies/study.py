@@ -155,7 +155,7 @@ def _text(thing: Any) -> str:
 
 
 def code_only(source: str) -> str:
-    """Reduce source text to what can change a result: no docstring, no error's words."""
+    """Reduce source text to what can change a result: no docstring, no message."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
