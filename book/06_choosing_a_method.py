@@ -316,9 +316,9 @@ plt.show()
 #
 # The comparisons as one frame: the promise of each method where it was run, and what came of it.
 
-# %%
+# %% tags=["wrap"]
 everything = choosing.one_table(tables)
-everything[["guarantee", "coverage", "worst", "length", "infinite"]].round(3)
+everything[["coverage", "worst", "length", "infinite", "guarantee"]].round(3)
 
 # %% [markdown]
 # ## What goes wrong with the wrong choice
