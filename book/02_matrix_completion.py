@@ -46,10 +46,10 @@ n_quick: int = 12  # replicates of the live experiments
 ratings: str = "synthetic"  # synthetic, or movielens (fetched at run time)
 seed: int = 2024  # seed of everything that is drawn live
 
-# %%
+# %% tags=["hide-input"]
 from notebook_lib import params
 
-params.validate(
+_ = params.validate(
     globals(),
     alpha=params.between(0, 1),
     group_size=params.integer(2, 10),
@@ -67,13 +67,15 @@ import pandas as pd
 from myst_nb import glue
 
 from notebook_lib import claims, figures, matrix
-from notebook_lib.metrics import mean_estimate
 from notebook_lib.quantiles import weighted_quantile
 from notebook_lib.studies import matrix_completion as studies
+from notebook_lib.studies import matrix_figures as draw
 from notebook_lib.studies import matrix_integral as integral
 from notebook_lib.studies import matrix_larger_verdicts as larger_verdicts
 from notebook_lib.studies import matrix_live as show
 from notebook_lib.studies import matrix_parts as parts
+from notebook_lib.studies import matrix_quick as quick
+from notebook_lib.studies import matrix_quick_verdicts as exact_verdicts
 from notebook_lib.studies import matrix_robustness as robustness
 from notebook_lib.studies import matrix_theory as theory
 from notebook_lib.studies import matrix_verdicts as verdicts
@@ -81,25 +83,34 @@ from notebook_lib.studies import matrix_verdicts as verdicts
 figures.setup()
 claims.another_seed(seed != 2024)
 warnings.simplefilter("ignore", matrix.SmallSampleWarning)
-rng, check = np.random.default_rng(seed), claims.check
+rng = np.random.default_rng(seed)
 full = n_quick >= 12  # statistical criteria hold at the default size
 
 
 # %% tags=["hide-input"]
-def check_all(title, quick=(), paper=()):
-    """The same criteria on live runs and on the stored study, under one line."""
+def check_all(title, live=(), paper=(), always=()):
+    """The same criteria on live runs and on the stored study, under one line.
+
+    Those in `always` name their own scale and hold however few replicates run.
+    """
     with claims.fold(title):
-        for scale, checks in (("quick", quick), ("paper", paper)):
+        for one in always:
+            claims.check(**one)
+        for scale, checks in (("quick", live), ("paper", paper)):
             for one in checks:
                 if "why" in one:
                     claims.differs(**one, scale=scale)
                 else:
-                    check(**one, scale=scale, when=full or scale == "paper")
+                    claims.check(**one, scale=scale, when=full or scale == "paper")
 
 
 # %% tags=["remove-cell"]
 glue("stored_minutes", f"{show.stored_seconds() / 60:.0f}", display=False)
-glue("reached", show.reached(), display=False)
+figure_of = {"completion": "A10", "completion-sparse": "A11", "estimated-sparse": "A13"}
+behind = [part.split(": ") for part in show.reached().split(", ")]
+behind = [(name, n) for name, n in behind if len(set(n.split(" of "))) > 1]
+behind = [f"Figure {figure_of.get(name, name)} with {n}" for name, n in behind]
+glue("reached", ", ".join(behind) or "none", display=False)
 
 # %% [markdown]
 # ## The setting
@@ -107,10 +118,10 @@ glue("reached", show.reached(), display=False)
 # $M$ is a fixed $n_r\times n_c$ matrix.
 # All the randomness lies in *which cells we see* and *which group we are asked about*.
 #
-# - **Observed cells.** $n_{obs}$ cells are drawn without replacement, each draw in proportion to $w$ among the cells that are left (model 1 of the paper).
+# - **Observed cells.** $n_{obs}$ cells are drawn without replacement, each draw in proportion to $w$ among the cells that are left (model (1) of the paper).
 #   `sample_without_replacement` runs an exponential race: cell $x$ rings at $E_x/w_x$, and the first $n_{obs}$ cells to ring are seen.
 # - **Test group.** An *ordered* tuple of $K$ missing cells of one column.
-#   The first is drawn in proportion to $w^*$ over all columns that still miss $K$ cells, the others in proportion to $w^*$ inside that column (models 2, 3 and A36).
+#   The first is drawn in proportion to $w^*$ over all columns that still miss $K$ cells, the others in proportion to $w^*$ inside that column (models (2), (3) and (A36)).
 # - **Calibration groups.** Algorithm 2 imitates the test group with *observed* cells: each column gives $n^c_{obs} \bmod K$ cells to the training set, the rest is cut into groups of $K$, and $n$ of those are set aside.
 #   Everything else trains the completion $\widehat M$.
 #
@@ -121,7 +132,7 @@ small = matrix.sample_without_replacement(np.ones((24, 30)), 240, rng)
 split = matrix.structured_split(small, 3, 18, rng)
 tests = matrix.sample_test_groups(~small, 3, 7, rng)
 fig, ax = plt.subplots(figsize=(6.4, 3.6))
-show.draw_split(ax, small, split, tests)
+draw.draw_split(ax, small, split, tests)
 plt.show()
 
 # %% [markdown]
@@ -131,23 +142,11 @@ plt.show()
 # %% tags=["hide-input"]
 law = parts.split_law_check(rng, draws=12_000)
 urns = parts.sampler_p_values(rng, draws=20_000) | {"split law p": law["p"]}
-gap = law["asymmetry"] + law["lemma A6"]
 check_all(
     "Algorithm 2 and the samplers",
     [*verdicts.samplers(urns), *verdicts.split(parts.partition_facts(rng))],
 )
-with claims.fold("Proposition 1 and Lemma A6"):
-    check(
-        "scmc-T3", gap, expected=0, tol=1e-12, scale="any", part="symmetric, Lemma A6"
-    )
-    check(
-        "scmc-T3",
-        law["total"],
-        expected=1,
-        tol=1e-12,
-        scale="any",
-        part="total probability",
-    )
+check_all("Proposition 1 and Lemma A6", always=exact_verdicts.split_law(law))
 
 # %% [markdown]
 # ## Why weights, and which
@@ -158,8 +157,12 @@ with claims.fold("Proposition 1 and Lemma A6"):
 #
 # ```{prf:theorem} General quantile inflation (Lemma 1)
 # :label: thm-inflation
-# Let $Z_1,\dots,Z_{n+1}$ have joint law $f$, with distinct scores $V_i$, and let $p_i\propto\sum_{\sigma:\sigma(n+1)=i} f(Z_\sigma)$.
-# Then $\P\big[V_{n+1}\le Q(\beta;\sum_{i\le n}p_i\delta_{V_i}+p_{n+1}\delta_\infty)\big]\ge\beta$.
+# Let $Z_1,\dots,Z_{n+1}$ have joint law $f$.
+# Let each score $V_i$ depend on $Z_i$ and on the others without their order, and let the scores be distinct almost surely.
+# Let $p_i\propto\sum_{\sigma:\sigma(n+1)=i} f(Z_\sigma)$ with $\sum_{i\le n+1}p_i=1$, and let $\hat q_\beta$ be the $\beta$-quantile of the law $\sum_{i\le n}p_i\delta_{V_i}+p_{n+1}\delta_\infty$.
+# Then for every level $\beta$
+#
+# $$\P\bigl(V_{n+1}\le\hat q_\beta\bigr)\ \ge\ \beta .$$
 # ```
 #
 # *Idea.* Given the unordered set, $V_{n+1}$ is $v_i$ with probability $p_i$, so it falls below the $\beta$-quantile of that law with probability at least $\beta$.
@@ -169,23 +172,19 @@ with claims.fold("Proposition 1 and Lemma A6"):
 # %%
 inflation = theory.quantile_inflation(rng, n_laws=200)
 moved = theory.atom_at_infinity(rng, n_cases=10_000)
-with claims.fold("Lemmas 1, 2 and A5"):
-    check(
-        "scmc-T1",
-        inflation["lower"],
-        at_least=0,
-        scale="any",
-        part="coverage less beta",
-    )
-    check(
-        "scmc-T1",
-        inflation["upper"],
-        at_least=0,
-        scale="any",
-        part="beta + E max p less it",
-    )
-    check("scmc-T2", moved, expected=0, scale="any")
-    check("scmc-T4", theory.simplified_weights(rng), at_most=1e-12, scale="any")
+collapsed = theory.simplified_weights(rng)
+measured = {
+    "Lemma 1: least of (coverage - beta), 200 laws": inflation["lower"],
+    "Lemma 1: least of (beta + E max p - coverage)": inflation["upper"],
+    "Lemma A5: events that the atom at infinity changes, of 10 000": moved,
+    "Lemma 2: largest gap between the two forms of the weights": collapsed,
+}
+pd.Series(measured, name="value").to_frame().map("{:.4f}".format)
+
+# %% tags=["hide-input"]
+check_all(
+    "Lemmas 1, 2 and A5", always=exact_verdicts.inflation(inflation, moved, collapsed)
+)
 
 # %% [markdown]
 # ```{prf:theorem} The weights (Lemma 3)
@@ -194,8 +193,15 @@ with claims.fold("Lemmas 1, 2 and A5"):
 #
 # (a) is the probability that the observed set is $D_{obs}$ with group $i$ and the test group swapped,
 #
-# (b) is the probability that group $i$ is then drawn as the test group,
-# $\displaystyle\frac{w^*_{x_{i,1}}}{W-s+s_i+u_i}\prod_{k\ge2}\frac{w^*_{x_{i,k}}}{W^{c_i}+\sum_{k'\ge k}w^*_{x_{i,k'}}-\1[c_i=c_{n+1}]\,s}$,
+# (b) is the probability that group $i$ is then drawn as the test group: a factor for its first cell, and one for each of the others,
+#
+# $$
+# \frac{w^*_{x_{i,1}}}{W-s+s_i+u_i}
+# $$
+#
+# $$
+# \frac{w^*_{x_{i,k}}}{W^{c_i}+\sum_{k'\ge k}w^*_{x_{i,k'}}-\1[c_i=c_{n+1}]\,s}\,,\qquad k\ge2;
+# $$
 #
 # (c) is the probability that Algorithm 2 then sets the other groups aside.
 # ```
@@ -206,46 +212,26 @@ with claims.fold("Lemmas 1, 2 and A5"):
 # $$u_i=\1[c_i\ne c_{n+1}]\Big(\1[n^{c_i}_{miss}<K]\,W^{c_i}-\1[n^{c_{n+1}}_{miss}<2K]\,(W^{c_{n+1}}-s)\Big).$$
 #
 # Factor (c) looks forbidding in the paper, a ratio of binomials and products.
-# It collapses: with $m=n\bmod K$ the same before and after the swap, the column $a$ that gives a group contributes $n_a(n_a-1)\cdots(n_a-K+1)/(n_a-m_a)$ and the column $b$ that takes one $(n_b-m_b+K)/\big((n_b+1)\cdots(n_b+K)\big)$.
+# It collapses.
+# Write $n_c$ for the number of observed cells of column $c$, and $m_c=n_c\bmod K$, which a swap leaves alone: the column $a$ that gives a group contributes $n_a(n_a-1)\cdots(n_a-K+1)/(n_a-m_a)$ and the column $b$ that takes one $(n_b-m_b+K)/\big((n_b+1)\cdots(n_b+K)\big)$.
 #
 # On a matrix of eight cells we can list every outcome of sampling, splitting and asking, and read the true $p_i$ off the list.
 
 # %%
 cases = [(4, 2, 4, 2, 1), (3, 3, 4, 2, 1), (4, 2, 5, 3, 1)]
-gaps = [theory.enumeration_gap(case, rng, every=12) for case in cases]
+gaps = [theory.enumeration_gap(case, rng, every=12)["gap"] for case in cases]
 printed = theory.enumeration_gap(cases[0], rng, correct=False)["gap"]
-larger = theory.enumeration_gap((5, 2, 5, 2, 2), rng, every=100)["gap"]
-constant = theory.enumeration_gap(cases[0], rng, constant=True, every=4)["gap"]
-every_group = theory.enumeration_gap((4, 2, 4, 2, "all"), rng, every=5)["gap"]
-blank = dict(zeros=[(0, 0), (3, 1)], every=8)
-zeros = theory.enumeration_gap(cases[0], rng, **blank)["gap"]
-counted = theory.enumeration_gap(
-    cases[0], np.random.default_rng(0), count_zeros=True, **blank
-)["gap"]
-same = theory.marginal_of_test_cells(rng, constant=True)
-varied = theory.marginal_of_test_cells(np.random.default_rng(0), constant=False)
+names = ["rows", "columns", "observed", "K", "n"]
+found = pd.DataFrame(cases, columns=names).assign(gap=gaps)
+found.loc["as printed"] = [*cases[0], printed]
+found.astype(dict.fromkeys(names, int)).round(3)
 
 # %% tags=["hide-input"]
-with claims.fold("Weights against full enumeration"):
-    check("scmc-A4", [g["gap"] for g in gaps], at_most=1e-12, part="every twelfth law")
-    check("scmc-A4", printed, at_least=0.05, part="(13)-(14) without u, gap")
-    check("scmc-T5", larger, at_most=1e-12, part="every hundredth law")
-    check("scmc-T15", constant, at_most=1e-12, scale="any", part="weights")
-    check(
-        "scmc-T15",
-        integral.constant_weight_error(),
-        at_most=1e-12,
-        scale="any",
-        part="eta",
-    )
-    check("scmc-T17", every_group, at_most=1e-12, part="enumeration, n = xi")
-    check(
-        "scmc-T17", theory.swap_keeps_xi(rng), expected=0, part="swaps that change xi"
-    )
-    check("scmc-E3", zeros, at_most=1e-12, scale="any", part="positive cells counted")
-    check("scmc-E3", counted, at_least=0.1, scale="any", part="all cells counted, gap")
-    check("scmc-T16", same, at_most=1e-12, scale="any", part="constant w*")
-    check("scmc-T16", varied, at_least=0.05, scale="any", part="heterogeneous w*")
+more = quick.enumeration(rng)
+check_all(
+    "Weights against full enumeration",
+    always=exact_verdicts.enumeration(gaps, printed, more),
+)
 
 # %% [markdown]
 # ### The probability of a set of observed cells
@@ -256,65 +242,53 @@ with claims.fold("Weights against full enumeration"):
 # ```{prf:theorem} Integral form and its approximation (Proposition 2, Lemma 4, Theorem A4)
 # :label: thm-integral
 # Let $\delta$ be the weight of the missing cells, $d_i=\sum_k(w_{x_{i,k}}-w_{x_{n+1,k}})$, and for $h>0$
-# $\Phi(\tau;h)=h\delta\,\tau^{h\delta-1}\prod_{D_{obs}}(1-\tau^{hw_x})$,
-# $\eta_i(\tau;h)=\tau^{hd_i}\,\frac{\delta+d_i}{\delta}\prod_k\frac{1-\tau^{hw_{x_{n+1,k}}}}{1-\tau^{hw_{x_{i,k}}}}$.
-# Then $\P_w(D_{obs;i})=\int_0^1\Phi\,\eta_i\,d\tau$ for every $h$.
-# For $h>1/\delta$, $\Phi$ has one peak; at the root $h$ of $z(h)=\delta-\frac1h-\sum_{D_{obs}}\frac{w_x}{2^{hw_x}-1}$ it sits at $\tau=\frac12$, and the ratio of two such probabilities tends to $\eta_i(\frac12;h)$ as the matrix grows.
+#
+# $$
+# \begin{aligned}
+# \Phi(\tau;h)&=h\delta\,\tau^{h\delta-1}\textstyle\prod_{D_{obs}}(1-\tau^{hw_x}),\\
+# \eta_i(\tau;h)&=\tau^{hd_i}\,\frac{\delta+d_i}{\delta}\prod_k\frac{1-\tau^{hw_{x_{n+1,k}}}}{1-\tau^{hw_{x_{i,k}}}}.
+# \end{aligned}
+# $$
+#
+# Then $\P_w(D_{obs;i})=\int_0^1\Phi\,\eta_i\,d\tau$ for every $h>0$.
+# For $h>1/\delta$, $\Phi$ has one peak; at the root $h$ of
+#
+# $$z(h)=\delta-\frac1h-\sum_{D_{obs}}\frac{w_x}{2^{hw_x}-1}$$
+#
+# it sits at $\tau=\frac12$.
+# For weights drawn independently from a law on $(0,1)$, cells seen independently with these probabilities, and a factor $f$ with $f(\frac12)>0$ and a bounded derivative on $(0,1)$, $\int\Phi f\,d\tau/\int\Phi\,d\tau$ tends to $f(\frac12)$ as the matrix grows.
 # ```
 #
 # *Idea.* All observed clocks ring before the first missing one, and $\tau=e^{-t/h}$.
 # The peak narrows like $n_{obs}^{-1/2}$ while $\eta_i$ stays smooth ({numref}`fig-peaks`).
-# With $\pi_x=1-2^{-hw_x}$ the limit is $(1+d_i/\delta)$ times a ratio of odds of being missing: the weights of {cite:t}`gui2023matrix`.
+# The weights take $f=\eta_i$, so that $\eta_i(\frac12;h)$ stands for the ratio of two probabilities.
+# Where $d_i<0$ its derivative is not bounded, and the theorem does not reach it (2.E7): the errors computed below stand in for a proof.
+# With $\pi_x=1-2^{-hw_x}$ the value is $(1+d_i/\delta)$ times a ratio of odds of being missing: the weights of {cite:t}`gui2023matrix`.
 
 # %% mystnb={"figure": {"caption": "The integrand's two factors (Figure 2 of the paper; sizes are ours, uniform weights, a tenth of the cells observed). The peak \u03a6 sharpens around one half as the matrix grows, and \u03b7 hardly moves under it: that is why one evaluation at one half replaces the integral.", "name": "fig-peaks"}, "image": {"alt": "Two panels for 100 and 1000 cells; a solid peak at one half that is narrower on the right, and a dashed smooth curve."}}
 curves = {
     size: integral.peak_and_eta(np.random.default_rng(0), size=size)
     for size in (100, 1000, 10_000)
 }
-show.draw_peaks({size: curves[size] for size in (100, 1000)})
+draw.draw_peaks({size: curves[size] for size in (100, 1000)})
 plt.show()
 
 # %%
-newton, laplace = integral.newton_path(rng), integral.laplace_theorem_errors()
-ratio = integral.laplace_ratio_errors(rng)
-sds = np.array([curves[size]["sd"] for size in (100, 1000, 10_000)])
-changes = list(integral.sign_changes(rng).values())  # at h delta = 0.5, 1, 2, 20
-by_h = [integral.integral_error(rng, h=h) for h in (None, "root", 1.7)]
-pd.DataFrame(laplace, index=pd.Index([20, 100, 500, 2000], name="cells")).round(4)
+sizes = (20, 100, 500, 2000)
+laplace = pd.DataFrame(
+    integral.laplace_theorem_errors(sizes=sizes), index=pd.Index(sizes, name="cells")
+)
+laplace.round(4)
 
 # %% tags=["hide-input"]
-any_scale = dict(scale="any")
+measured = quick.integral(rng)
+newton = measured["newton"]
+spread = [curve["sd"] for curve in curves.values()]
 check_all("Newton's iteration", verdicts.newton(newton))
-with claims.fold("The integral and its approximation"):
-    check(
-        "scmc-F2", sds[:-1] / sds[1:], expected=10**0.5, tol=0.15 * 10**0.5, **any_scale
-    )
-    check(
-        "scmc-T9",
-        by_h,
-        at_most=1e-8,
-        **any_scale,
-        note="in log t, at the root, at h = 1.7",
-    )
-    check("scmc-T10", changes == [0, 0, 1, 1], **any_scale)
-    check("scmc-A7", ratio[-1], at_most=2e-3, part="1000 cells")
-    check("scmc-A7", -np.diff(ratio), at_least=0, part="error falls with size")
-    for name, errors, bound in (
-        ("f = 1", laplace["f = 1"], 0.002),
-        ("f = eta", laplace["f = eta"], 0.02),
-    ):
-        check(
-            "scmc-T12", errors[-1], at_most=bound, **any_scale, part=f"{name}, m = 2000"
-        )
-        check(
-            "scmc-T12",
-            -np.diff(errors),
-            at_least=0,
-            **any_scale,
-            part=f"{name}, error falls with size",
-        )
-    check("scmc-T13", integral.root_bounds(), expected=0, part="up to 500 cells")
-    check("scmc-T18", integral.odds_identity(rng), at_most=1e-10, **any_scale)
+check_all(
+    "The integral and its approximation",
+    always=exact_verdicts.integral(measured, laplace, spread),
+)
 
 # %% [markdown]
 # The table shows the relative error of the approximation.
@@ -344,126 +318,54 @@ lower, upper = centre - tau[:, None], centre + tau[:, None]
 # The library's call gives the same region, and the region has the properties that the paper states.
 
 # %%
-options = dict(n_groups=200, observation_weights=w, test_weights=wstar)
+weights = dict(observation_weights=w, test_weights=wstar)
 regions = matrix.scmc(
-    M, observed, tests, matrix.ColumnMean(), seed, alpha=alpha, **options
+    M, observed, tests, matrix.ColumnMean(), seed, alpha=alpha, n_groups=200, **weights
 )
-truth = M[tests[..., 0], tests[..., 1]]
 assert np.array_equal(regions.threshold, tau)
-inside = ((lower <= truth) & (truth <= upper)).all(axis=1)
-pd.DataFrame(
-    {
-        "tau": tau,
-        "p of the test group": p[:, -1],
-        "effective size": regions.effective_size,
-        "covered": inside,
-    }
-).head(5).round(3)
+truth = M[tests[..., 0], tests[..., 1]]
+table = pd.DataFrame({"tau": regions.threshold, "p of the test group": p[:, -1]})
+table["effective size"] = regions.effective_size
+table["covered"] = ((lower <= truth) & (truth <= upper)).all(axis=1)
+table.head(5).round(3)
 
 # %% tags=["hide-input"]
-centred = np.array([[0.0, 0.0, 0.0]])
-cube = matrix.HyperCube()
-on_the_edge, beyond = (
-    cube.score(centred + [1, -1, 0], centred),
-    cube.score(centred + [1.01, 0, 0], centred),
-)
-nine = weighted_quantile(np.arange(9.0), np.full(9, 0.1), 0.9, mass_at_infinity=0.1)
-low, high, outside = matrix.clip_to_range([7.0], [11.0], 1, 5)
-wild = np.sort(rng.normal(3, 6, (2, 500)), axis=0)
-clipped = matrix.clip_to_range(*wild, 1, 5)
+measured = quick.metrics(rng)
 check_all("Algorithm 1", verdicts.algorithm(parts.algorithm_facts(rng)))
-with claims.fold("Metrics"):
-    check(
-        "scmc-M1",
-        on_the_edge[0] <= 1 < beyond[0],
-        scale="any",
-        part="regions are closed",
-    )
-    check("scmc-M1", regions.covers(centre).all(), scale="any", part="centre")
-    check(
-        "scmc-M2",
-        [high[0] - low[0], 1 - outside[0]],
-        expected=0,
-        scale="any",
-        part="9 +- 2 on [1, 5]: no width, flagged",
-    )
-    check(
-        "scmc-M2",
-        (clipped[1] - clipped[0]).min(),
-        at_least=0,
-        scale="any",
-        part="never negative",
-    )
-    check(
-        "scmc-M3",
-        matrix.effective_sample_size(np.full((1, 50), 0.02))[0],
-        expected=50,
-        tol=1e-9,
-        scale="any",
-        part="ESS",
-    )
-    check(
-        "scmc-M3",
-        np.array_equal(regions.is_infinite, p[:, -1] > alpha),
-        scale="any",
-        part="infinite share",
-    )
-    check(
-        "scmc-E1",
-        nine,
-        expected=8,
-        scale="any",
-        note="the largest of nine scores, not infinity",
-    )
+centre_covered = regions.covers(centre).all()
+infinite_share = np.array_equal(regions.is_infinite, p[:, -1] > alpha)
+check_all(
+    "Metrics", always=exact_verdicts.metrics(measured, centre_covered, infinite_share)
+)
 
 # %% [markdown]
 # ### Two baselines, and the parts that may be exchanged
 #
 # **Unadjusted** treats each cell alone at level $\alpha$ (groups of one); **Bonferroni** does so at $\alpha/K$.
 # Both train on as many cells as SCMC.
-# Bonferroni's union bound is rigorous when $w^*$ is constant: then each cell of a test group is uniform on the missing cells.
+# Bonferroni's union bound is rigorous when $w^*$ is constant and every column that misses a cell misses at least $K$: then each cell of a test group is uniform on the missing cells.
 # The region may be a cube, a box whose sides grow with the prediction, or a ball; the completion may be anything with `fit(M, observed)` and `predict()`.
 # When cells are observed independently with known probabilities, {cite:t}`gui2023matrix` cover one cell at a time with odds as weights.
 
 # %%
 cells = matrix.calibrate(
-    M,
-    observed,
-    1,
-    matrix.ColumnMean(),
-    seed,
-    n_groups=400,
-    observation_weights=w,
-    test_weights=wstar,
+    M, observed, 1, matrix.ColumnMean(), seed, n_groups=400, **weights
 )
 bonferroni, unadjusted = cells.cell_regions(tests, [alpha / 2, alpha])
-pd.Series(
-    {
-        "SCMC": np.median(regions.width()),
-        "Bonferroni": np.median(bonferroni.width()),
-        "unadjusted": np.median(unadjusted.width()),
-    },
-    name="median width",
-).to_frame().round(2)
+methods = {"SCMC": regions, "Bonferroni": bonferroni, "unadjusted": unadjusted}
+widths = {name: np.median(region.width()) for name, region in methods.items()}
+pd.Series(widths, name="median width").to_frame().round(2)
 
 # %% [markdown]
 # On this matrix there is little to gain: groups of two, and errors that share their scale and nothing else, so that Bonferroni may even be the narrower one.
 # {numref}`fig-uniform` shows where joint calibration pays.
 
 # %% tags=["hide-input"]
-cover = [
-    mean_estimate(c.astype(float))
-    for c in parts.rule_coverage(rng, n_replicates=15 * n_quick).T
-]
-cover = {
-    rule: tuple(c)[:2]
-    for rule, c in zip(("cube", "rectangle", "sphere"), cover, strict=True)
-}
-gui = [
-    mean_estimate(c.astype(float))
-    for c in parts.individual_coverage(np.random.default_rng(0), n_replicates=1500).T
-]
-slab = verdicts.worst_slab(parts.worst_slab_facts(rng), 0.2)
+covered = parts.rule_coverage(rng, n_replicates=15 * n_quick)
+cover = quick.coverage_by(covered, ["cube", "rectangle", "sphere"])
+covered = parts.individual_coverage(np.random.default_rng(0), n_replicates=1500)
+one_cell = quick.coverage_by(covered, ["odds", "equal"])
+slab = parts.worst_slab_facts(rng)
 check_all("Baselines", verdicts.baselines(parts.baseline_facts(rng)))
 check_all("Rules", verdicts.rules(parts.rule_facts(rng), cover))
 check_all(
@@ -471,20 +373,10 @@ check_all(
     [
         *verdicts.completions(parts.completion_facts(rng)),
         *verdicts.one_bit(parts.one_bit_facts(rng)),
-        *slab,
+        *verdicts.worst_slab(slab, 0.2),
     ],
 )
-with claims.fold("Gui, Barber and Ma"):
-    for claim, part in (("scmc-T14", "odds weights"), ("scmc-B3", "")):
-        check(
-            claim,
-            gui[0].value,
-            at_least=0.9,
-            mc_error=gui[0].mc_error,
-            scale="any",
-            part=part,
-        )
-    check("scmc-T14", gui[1].value, at_most=0.87, scale="any", part="equal weights")
+check_all("Gui, Barber and Ma", always=exact_verdicts.one_cell(one_cell))
 
 # %% [markdown]
 # ### Speed
@@ -492,7 +384,7 @@ with claims.fold("Gui, Barber and Ma"):
 # Everything in the weights splits into a part of the calibration group and a part of the test group, but for one division and the pairs that share a column.
 # So $m$ test groups cost $O(mn)$ after the set-up, and the cost grows in proportion to $m$ (Table A1).
 
-# %%
+# %% tags=["hide-input"]
 check_all("Speed", verdicts.speed(parts.weights_speed(rng)))
 
 # %% [markdown]
@@ -524,62 +416,28 @@ distance[[2, 5, 8]].map("{:.0e}".format)
 #
 # ```{prf:theorem} Coverage (Theorems 1 to 3)
 # :label: thm-coverage
-# Under models (1) and (2), for any completion fitted on the training cells, given the training and pruned cells:
+# Under models (1) and (2), with the weights of {prf:ref}`thm-weights` for the true $w$, for any completion fitted on the training cells, given the training and pruned cells:
 #
 # 1. the region covers the whole test group with probability at least $1-\alpha$;
 # 2. if the scores are distinct, with probability at most $1-\alpha+\E[\max_{i\le n+1}p_i]$;
 # 3. with weights $\hat p$ from an estimate $\hat w$, with probability at least $1-\alpha-\E[\Delta]$, $\Delta=\frac12\sum_i|\hat p_i-p_i|$, **provided** that $\hat w$ does not change when the test group is swapped with a calibration group.
 # ```
 #
-# The proviso of part 3 is ours; the cell after the next shows why it is needed.
+# The proviso of part 3 is ours; the last check below shows why it is needed.
 # Parts 1 and 2 first: exactly, by enumeration, and by simulation on a matrix where noisy columns are seen less and asked for more.
 
 # %%
 exact = [theory.conditional_coverage(cases[0], a, rng) for a in (0.3, 0.4, 0.6)]
-guess = theory.conditional_coverage(cases[0], 0.4, rng, wrong=True)
-spy = theory.adversarial_estimate(rng)
 simulated = show.stored("theorem")
 cover = show.pick(simulated, "coverage").set_index("method")[["mean", "mc_error"]]
-bound = 0.9 + show.pick(simulated, "max_p")["mean"][0]
 cover.round(3)
 
 # %% tags=["hide-input"]
-right, wrong = cover.loc["SCMC"], cover.loc[["SCMC (w = 1)", "SCMC (equal weights)"]]
-paper = dict(mc_error=right["mc_error"], scale="paper")
-with claims.fold("Theorems 1 to 3"):
-    check("scmc-T6", [e["slack"] for e in exact], at_least=-1e-12, part="enumeration")
-    check("scmc-T7", [e["over"] for e in exact], at_most=1e-12, part="enumeration")
-    check(
-        "scmc-T6", right["mean"], at_least=0.9, part="right weights, 60 x 60", **paper
-    )
-    check(
-        "scmc-T6", wrong["mean"], at_most=0.85, scale="paper", part="w ignored; equal"
-    )
-    check(
-        "scmc-T7", right["mean"], at_most=bound, part="right weights, 60 x 60", **paper
-    )
-    check(
-        "scmc-T8",
-        guess["slack"],
-        at_least=-1e-12,
-        scale="any",
-        part="fixed wrong w, enumeration",
-    )
-    check(
-        "scmc-T8",
-        spy["coverage"],
-        expected=0.8,
-        tol=0.01,
-        scale="any",
-        part="an estimate that looks at the test cell",
-    )
-    check(
-        "scmc-T8",
-        spy["coverage"] - spy["bound"],
-        at_most=-0.05,
-        scale="any",
-        part="it breaks the bound",
-    )
+guess = theory.conditional_coverage(cases[0], 0.4, rng, wrong=True)
+spy = theory.adversarial_estimate(rng)
+check_all(
+    "Theorems 1 to 3", always=exact_verdicts.theorems(exact, guess, spy, simulated)
+)
 glue("spy_coverage", f"{spy['coverage']:.3f}", display=False)
 glue("spy_bound", f"{spy['bound']:.3f}", display=False)
 
@@ -587,9 +445,13 @@ glue("spy_bound", f"{spy['bound']:.3f}", display=False)
 # The last check is a warning.
 # An estimate that may depend on *which* of the cells is the test cell, with equal scores otherwise, covers {glue:text}`spy_coverage` where the bound of Theorem 3 would promise {glue:text}`spy_bound`.
 # The paper estimates $w$ from all observed cells, which are not the same after a swap; strictly, only an estimate from the training cells is covered by the theorem.
-# No experiment, theirs or ours, shows harm from this.
+# No experiment, theirs or ours, falls below the bound of the theorem for this reason.
 #
-# ## Uniform sampling, large column effects
+# ## Experiments
+#
+# The figures of the paper, live at a small size and stored at its own.
+#
+# ### Uniform sampling, large column effects
 #
 # Figure 3 of the paper: $200\times200$, a fifth observed uniformly, and one column in twenty shifted by $\mu$, so that a group fails together or not at all.
 # The hypothesised rank is not in the text; its code uses 30 where the truth is 5, and so do we in the stored study ({numref}`fig-uniform`).
@@ -597,75 +459,60 @@ glue("spy_bound", f"{spy['bound']:.3f}", display=False)
 
 # %% mystnb={"figure": {"caption": "Uniform sampling, stored study (Figure 3). SCMC stays at the nominal level whatever the group size; unadjusted intervals lose coverage as groups grow; Bonferroni pays for ignoring that errors come together, more so for larger column effects. Bars are 95 % Monte-Carlo intervals; widths have heavy tails.", "name": "fig-uniform"}, "image": {"alt": "Six panels: coverage above, width below, against group size, for mu 9, 15 and 30."}}
 uniform = show.stored("uniform")
-show.method_grid(uniform, "K", "mu")
+draw.method_grid(uniform, "K", "mu")
 plt.show()
 
 # %%
-quick = show.live(
-    studies.replicate_uniform,
-    [{"mu": 30, "K": k, "rank": 5, "sweeps": 20} for k in (2, 8)],
-    n_quick,
-    seed,
-)
-show.by_method(quick, "coverage").round(3)
+scenarios = [{"mu": 30, "K": k, "rank": 5, "sweeps": 20} for k in (2, 8)]
+live = show.live(studies.replicate_uniform, scenarios, n_quick, seed)
+show.by_method(live, "coverage").round(3)
 
 # %% tags=["hide-input"]
 check_all(
     "Figure 3",
-    verdicts.uniform(quick),
+    verdicts.uniform(live),
     [*verdicts.uniform(uniform), *verdicts.uniform_everywhere(uniform)],
 )
-widths = pd.concat(
-    [
-        show.by_method(f, "width", "median", K=5)
-        for f in (uniform, show.stored("uniform-mu"))
-    ]
-)
+frames = [uniform, show.stored("uniform-mu")]
+widths = [show.by_method(frame, "width", "median", K=5) for frame in frames]
+widths = pd.concat(widths).sort_index()
 check_all("Figure A15", paper=verdicts.wider_with_mu(widths))
-gap = (
-    (widths["Bonferroni"] / widths["SCMC"])
-    .sort_index()
-    .rename("Bonferroni / SCMC, median width")
-)
-gap.to_frame().round(2)
+ratio = widths["Bonferroni"] / widths["SCMC"]
+ratio.rename("Bonferroni / SCMC, median width").to_frame().round(2)
 
 # %% [markdown]
 # The table is Figure A15 at $K=5$: the price of Bonferroni grows with $\mu$.
 #
-# ## Columns that are seldom seen
+# ### Columns that are seldom seen
 #
 # Figure 4: one column in twenty is observed with weight $s$ instead of 1, and test groups ask for all columns alike.
 # Now the sampling weights earn their keep: `SCMC (w = 1)` in {numref}`fig-sparse` ignores them.
 
 # %% mystnb={"figure": {"caption": "Sparse columns, stored study (Figure 4). The fewer cells of a sparse column are seen, the more Bonferroni pays; SCMC with the true weights stays at the level, and the same method with the sampling weights ignored falls below it.", "name": "fig-sparse"}, "image": {"alt": "Six panels: coverage above, width below, against group size, for s 0.1, 0.14 and 0.2."}}
 sparse = show.stored("sparse")
-show.method_grid(sparse, "K", "s")
+draw.method_grid(sparse, "K", "s")
 plt.show()
 
 # %%
-quick = show.live(
-    studies.replicate_sparse, [{"s": 0.1, "K": 5, "sweeps": 15}], n_quick, seed + 1
-)
-show.by_method(quick, "coverage").round(3)
+scenarios = [{"s": 0.1, "K": 5, "sweeps": 15}]
+live = show.live(studies.replicate_sparse, scenarios, n_quick, seed + 1)
+show.by_method(live, "coverage").round(3)
 
 # %% tags=["hide-input"]
 check_all(
     "Figure 4",
-    verdicts.sparse(quick),
+    verdicts.sparse(live),
     [*verdicts.sparse(sparse), *verdicts.sparse_everywhere(sparse)],
 )
-widths = pd.concat(
-    [
-        show.by_method(f, "width", "median", K=5)
-        for f in (sparse, show.stored("sparse-s"))
-    ]
-).sort_index()
+frames = [sparse, show.stored("sparse-s")]
+widths = [show.by_method(frame, "width", "median", K=5) for frame in frames]
+widths = pd.concat(widths).sort_index()
 check_all("Figure A16", paper=verdicts.wider_with_s(widths))
 check_all("The generators", verdicts.generators(parts.generator_facts(rng)))
 widths.round(2)
 
 # %% [markdown]
-# ## Ratings: MovieLens 100K
+# ### Ratings: MovieLens 100K
 #
 # The paper cuts 800 users and 1000 films out of MovieLens 100K {cite:p}`harper2015movielens`.
 # Its terms forbid us to pass the ratings on; what is stored here are averages over repetitions, made by `python -m notebook_lib.studies run matrix-movielens`.
@@ -702,7 +549,7 @@ scmc.loc[
 # %% mystnb={"figure": {"caption": "MovieLens hold-out with estimated sampling weights, stored study (Figure 5). SCMC is near the nominal level and narrower than Bonferroni; unadjusted intervals miss more and more groups as groups grow.", "name": "fig-movielens"}, "image": {"alt": "Six panels: coverage above, width below, against group size, for ranks 3, 5 and 7."}}
 movielens = show.stored("movielens")
 holdout = movielens[movielens["target"] == "hold-out"]
-show.method_grid(holdout, "K", "rank")
+draw.method_grid(holdout, "K", "rank")
 plt.show()
 
 # %% tags=["hide-input"]
@@ -720,7 +567,8 @@ beside.set_index(["metric", "rank", "K"])[
 # The table puts Figure 5 beside the published values.
 # The widths of Figure 1 are another matter: the ordering of the methods is the published one, and the level is not.
 # Films with few ratings get predictions far outside 1 to 5, and the authors' code clips each end on one side only, which makes such widths negative.
-# The next table measures the same regions both ways: clipped as the authors clip, they are as wide as the published ones on average; `z` counts combined Monte-Carlo errors.
+# The next table measures the same regions both ways; `z` counts combined Monte-Carlo errors.
+# Clipped as the authors clip, they are as wide as the published ones on average over the rows, which is the criterion; row by row the largest $|z|$ is {glue:text}`clipped_z`, at {glue:text}`clipped_where`, and that row is not explained.
 
 # %% tags=["hide-input"]
 clipped = show.stored("clipping")
@@ -731,7 +579,11 @@ one_side = show.beside_published(
     clipped[(clipped["genre"] == "none") & (clipped["clip"] == "one side")], "Fig1"
 )
 check_all("Figure 1, clipped as its authors clip", paper=verdicts.clipping(one_side))
-ways.join(one_side.set_index(["rank", "K"])[["published", "z"]]).round(3)
+one_side = one_side.set_index(["rank", "K"])[["published", "z"]]
+far = one_side["z"].abs().idxmax()
+glue("clipped_z", f"{abs(one_side.loc[far, 'z']):.1f}", display=False)
+glue("clipped_where", "rank {} and K = {}".format(*far), display=False)
+ways.join(one_side).round(3)
 
 # %% tags=["hide-input"]
 weighty = show.stored("degenerate")
@@ -753,47 +605,25 @@ pd.concat(
 # An estimate that fits the margins of the mask leaves a handful at the largest group size, and the regions become nearly the whole range of ratings.
 # Always look at `effective_size` and at the share of infinite regions.
 #
-# ## Conditional questions
+# ### Conditional questions
 #
 # $w^*$ is ours to choose: it says which groups we promise to cover.
 # Put it on the cells where the completion is worst (the *worst slab* of A3.1), or on one genre (A3.2), and the promise holds for those groups.
 # The weights of the worst slab are made from a part of the missing cells, so they are not fixed beforehand, and the theorem holds for them only nearly.
 # The table below puts the published changes of width beside ours, with all the genres that the figure shows; the verdicts are about $K$ from 3 to 5.
 # The published sign, or the published number within three combined errors, comes out for {glue:text}`genres_agree`.
-# It does not for {glue:text}`genres_differ`; in the last column widths are clipped as the authors clip them.
+# It does not for {glue:text}`genres_differ`.
+# The last two columns are a second, smaller run, in which the same regions are clipped at both ends and as the authors clip: the change of width is nearly the same, so that the clipping does not explain the difference.
 
 # %% mystnb={"figure": {"caption": "Left: test groups from the worst slab, stored study (Figure A6, K = 2). With the right test weights SCMC comes close to the level; with constant ones it falls short, more so for a narrow slab. Right: change of the mean width on MovieLens when the region is made for one genre (Figure A9).", "name": "fig-conditional"}, "image": {"alt": "Left panel coverage against delta for two methods, right panel width differences against K for four genres."}} tags=["hide-input"]
 slab, genre = show.stored("slab"), show.stored("genre")
 gap = show.pick(genre, "gap", method="SCMC")
-fig, axes = plt.subplots(1, 2, figsize=(7.2, 2.9))
-figures.coverage_panel(
-    axes[0],
-    show.pick(slab, "coverage", K=2),
-    x="delta",
-    y="mean",
-    level=0.9,
-    error="mc_error",
-)
-axes[0].set_xlabel("share of cells in the slab, at least")
-axes[0].legend()
-for name, part in gap.groupby("genre", sort=False):
-    axes[1].errorbar(
-        part["K"], part["mean"], 1.96 * part["mc_error"], marker="o", label=name
-    )
-axes[1].axhline(0, color="black", linewidth=0.8)
-axes[1].set(
-    xlabel="group size K", ylabel="change of width (stars)", xticks=[2, 3, 4, 5]
-)
-axes[1].legend(ncol=2)
+draw.conditional(show.pick(slab, "coverage", K=2), gap)
 plt.show()
 
 # %%
-live = show.live(
-    robustness.replicate_slab,
-    [{"delta": 0.12, "K": 2, "sweeps": 10}],
-    n_quick,
-    seed + 2,
-)
+scenarios = [{"delta": 0.12, "K": 2, "sweeps": 10}]
+live = show.live(robustness.replicate_slab, scenarios, n_quick, seed + 2)
 show.by_method(live, "coverage").round(3)
 
 # %% tags=["hide-input"]
@@ -810,20 +640,22 @@ published = (
 )
 published = (published["SCMC"] - published["SCMC (w* = 1)"]).rename("published")
 gap = gap.join(published)
-one_side = show.pick(clipped, "gap", clip="one side").set_index(["genre", "K"])["mean"]
+second = show.pick(clipped, "gap").pivot(
+    index=["genre", "K"], columns="clip", values="mean"
+)
 judged = list(verdicts.genre(gap))
 check_all("Figure A9", paper=judged)
 missed = [one["part"].split(":")[0] for one in judged if "why" in one]
 kept = [name for name in gap.index.unique("genre") if name not in missed]
 glue("genres_agree", ", ".join(kept), display=False)
 glue("genres_differ", ", ".join(missed) or "none", display=False)
-gap.join(one_side.rename("clipped on one side")).round(3)
+gap.join(second.add_prefix("second run, ")).round(3)
 
 # %% [markdown]
-# ## Other completions, estimated weights, the largest weight
+# ### Other completions, estimated weights, the largest weight
 #
 # Three robustness checks of the appendix, all from stored studies: other completion algorithms (A10, A11), estimated sampling weights (A12, A13), and the largest weight, which bounds over-coverage (A14).
-# Each has the paper's size and grid; slow completions have few replicates (see {doc}`what ran <what_ran>`).
+# Each has the paper's size and grid; those with fewer replicates than the paper are {glue:text}`reached` (see {doc}`what ran <what_ran>`).
 # The table is the hardest setting of Figure A13, $s=0.1$: `gap` is coverage less that under the true weights, `delta_tv` is $\Delta$ of {prf:ref}`thm-coverage`.
 # What is lost stays far inside what Theorem 3 would allow, under the paper's $\nu=13$ and under a smaller bound.
 
@@ -846,7 +678,7 @@ assert (-part["gap"] < part["delta_tv"] / 2).all()
 part[["coverage", "gap", "delta_tv", "share_infinite"]].round(3)
 
 # %% [markdown]
-# ## Film night
+# ### Film night
 #
 # Now the five friends.
 # The ratings below are invented (`synthetic_ratings`), which has one advantage over real ones: the films that nobody rated have a rating too, so we can look up afterwards whether the promise was kept.
@@ -865,17 +697,19 @@ model.fit(table, seen).conformalize(observation_weights=w, test_weights=w)
 groups = show.film_night_groups(seen, group_size, rng)  # six popular films
 prediction, intervals = model.predict_interval(groups)
 
-# %% mystnb={"figure": {"caption": "Film night on the invented ratings: joint intervals of the group for six popular films that none of them has seen. Each bar is one friend, its tick the prediction, the black dot the rating that nobody knew. For a randomly asked film all bars of a film hold their dots together at least nine times in ten.", "name": "fig-film-night"}, "image": {"alt": "Horizontal bars in groups of five, one group for each film, with dots mostly inside the bars."}}
+# %% mystnb={"figure": {"caption": "Film night on the invented ratings: joint intervals of the group for six popular films that none of them has seen. Each bar is one friend, its tick the prediction, the black dot the rating that nobody knew. Where film and friends are asked for at random, all bars of a film hold their dots together with probability at least 1 \u2212 \u03b1.", "name": "fig-film-night"}, "image": {"alt": "Horizontal bars in groups of five, one group for each film, with dots mostly inside the bars."}}
 night = show.film_table(titles, groups, prediction, intervals, table)
 fig, ax = plt.subplots(figsize=(6.4, 3.9))
-show.draw_film_night(ax, night)
+draw.draw_film_night(ax, night)
 plt.show()
 by_film = night.groupby("film", sort=False)[["lower", "prediction"]].min()
 glue("choice", by_film["lower"].idxmax(), display=False)
 
 # %% [markdown]
 # A careful group takes the film whose worst lower end is best: here {glue:text}`choice`.
-# Mind that a choice is not a random draw: the theorem covers a film that is asked for at random, and says nothing about one picked for its interval.
+# Mind that a choice is not a random draw.
+# The theorem averages over films and over groups of friends, both asked for at random.
+# It says nothing about these five friends in particular, nor about a film picked for its interval.
 #
 # ## Where it breaks
 #
@@ -887,15 +721,23 @@ glue("choice", by_film["lower"].idxmax(), display=False)
 
 # %%
 broken = show.broken_promises(rng, n_replicates=2 * n_quick)
-allowed, wrong, right = 3 * broken["MC error"], [1, 4], [0, 2, 3]
-assert not full or (broken["coverage"] + allowed).iloc[wrong].max() < 0.9
-assert not full or (broken["coverage"] + allowed).iloc[right].min() > 0.9
 broken.round(3)
+
+# %% tags=["hide-input"]
+at_most = broken["coverage"] + 3 * broken["MC error"]
+kept = [
+    "asked by popularity, as calibrated",
+    "rare films, calibrated for them",
+    "5 calibration groups, infinite regions kept",
+]
+if full:
+    assert at_most[kept].min() > 0.9
+    assert at_most.drop(kept).max() < 0.9
 
 # %% [markdown]
 # The weights of the rare films bring their coverage back, at the price of wider regions: the median width is in the last column.
 #
-# ## Where we differ from the document
+# ## Where we differ from the paper
 #
 # The numbers are those of the {doc}`errata <errata>`, which have all entries, each with what still stands; {doc}`what we add <additions>` has a page too.
 # The method and Theorems 1 and 2 stand, and so do the messages of the figures, with the exceptions that the rows below and the {doc}`ledger <ledger>` name.
@@ -915,43 +757,37 @@ broken.round(3)
 # | "SCMC is narrower than Bonferroni" (2.E22) | Bonferroni's mean width over that of SCMC is {glue:text}`ratio_at_zero` at $\mu=0$, $K=8$ (the next cell), and {glue:text}`ratio_least` at the least in Figure 4 | the gain needs errors that come together |
 
 # %% tags=["hide-input"]
-mapped = parts.consistent_map(rng)
-with claims.fold("Weights from probabilities"):
-    check(
-        "scmc-E2",
-        mapped["mapped"],
-        expected=0.1,
-        tol=0.002,
-        scale="any",
-        part="mapped ratio",
-    )
-    check("scmc-E2", mapped["raw"], at_least=0.115, scale="any", part="raw ratio")
-by_n = largest[largest["K"] == 2].query("n_cal < 400")
-ignored = show.pick(
-    show.stored("max-weight"), "max_p", method="SCMC (w = 1)", K=2
-).query("n_cal < 400")
+check_all(
+    "Weights from probabilities",
+    always=exact_verdicts.mapped(parts.consistent_map(rng)),
+)
 lower, upper, outside = matrix.clip_to_range([7.0, 2.0], [11.0, 4.0], 1, 5)
 one_sided = np.minimum([11.0, 4.0], 5) - np.maximum([7.0, 2.0], 1)
 assert one_sided[0] < 0 <= (upper - lower).min()
-level = show.live(
-    studies.replicate_uniform,
-    [{"mu": 0, "K": 8, "rank": 30, "sweeps": 20}],
-    max(2, n_quick // 2),
-    seed + 4,
-)
+scenarios = [{"mu": 0, "K": 8, "rank": 30, "sweeps": 20}]
+few = max(2, n_quick // 2)
+level = show.live(studies.replicate_uniform, scenarios, few, seed + 4)
 level = show.by_method(level, "width").iloc[0]
 least = show.by_method(sparse, "width")
 glue("ratio_at_zero", f"{level['Bonferroni'] / level['SCMC']:.2f}", display=False)
 glue("ratio_least", f"{(least['Bonferroni'] / least['SCMC']).min():.3f}", display=False)
 glue("printed_gap", f"{printed:.2f}", display=False)
 glue("newton_right", f"{newton['from the right']:.3f}", display=False)
-columns = {"n": by_n["n_cal"], "with w": by_n["mean"], "w left out": ignored["mean"]}
-pd.DataFrame(columns | {"1/(n+1)": 1 / (by_n["n_cal"] + 1)}).round(4)
+
+# %% tags=["hide-input"]
+largest = show.pick(show.stored("max-weight"), "max_p", K=2).query("n_cal < 400")
+by_n = largest.pivot(index="n_cal", columns="method", values="mean")
+names = {"SCMC": "with w", "SCMC (w = 1)": "w left out"}
+by_n = by_n[list(names)].rename(columns=names).rename_axis("n", columns=None)
+by_n.assign(**{"1/(n+1)": 1 / (by_n.index + 1)}).round(4)
 
 # %% [markdown]
 # The last table is Figure A14 with and without the sampling weights.
 #
 # ## Copy this
+#
+# A ratings matrix with gaps in; joint intervals for groups of three users out.
+# The weights are known here because the data are simulated.
 
 # %% tags=["copy-me"]
 import numpy as np
@@ -982,15 +818,18 @@ print(prediction.round(1), intervals[..., 0].round(1), sep="\n\n")
 #
 # ## Exercises
 #
-# ```{exercise}
+# ```{exercise} A bundle for one user
 # :label: ex-matrix-bundles
 # One user is offered a bundle of three products.
 # Show that `axis="row"` on a matrix gives the same intervals as groups in the columns of its transpose.
 # ```
 #
 # ```{solution-start} ex-matrix-bundles
+# :label: sol-matrix-bundles
 # :class: dropdown
 # ```
+#
+# The matrix is transposed inside, so that the two calls see the same cells in the same order; only the indices of a group change places.
 
 # %%
 upright = matrix.StructuredConformalCompletion(matrix.ColumnMean(), group_size=3)
@@ -1007,13 +846,14 @@ assert np.array_equal(tall, wide)
 # ```{solution-end}
 # ```
 #
-# ```{exercise}
+# ```{exercise} The exact guarantee once more
 # :label: ex-matrix-anchor
 # Repeat the exact-guarantee experiment on the invented ratings: the rated cells are the universe, 80 % of them are observed.
 # Is the coverage of SCMC within three Monte-Carlo errors of $1-\alpha$, and does the largest group see infinite regions?
 # ```
 #
 # ```{solution-start} ex-matrix-anchor
+# :label: sol-matrix-anchor
 # :class: dropdown
 # ```
 #
@@ -1022,11 +862,11 @@ assert np.array_equal(tall, wide)
 # %%
 scenarios = [{"rank": 4, "K": k, "data_seed": seed} for k in (2, 8)]
 anchor = show.live(show.replicate_default_ratings, scenarios, n_quick, seed + 3)
-found = show.pick(anchor, "coverage", method="SCMC")
-assert not full or (found["mean"] > 0.9 - 3 * found["mc_error"]).all()
-anchor[anchor["method"] == "SCMC"].pivot(
-    index="K", columns="metric", values="mean"
-).round(3)
+scmc = anchor[anchor["method"] == "SCMC"]
+coverage = show.pick(scmc, "coverage")
+if full:
+    assert (coverage["mean"] > 0.9 - 3 * coverage["mc_error"]).all()
+scmc.pivot(index="K", columns="metric", values="mean").round(3)
 
 # %% [markdown]
 # ```{solution-end}
@@ -1038,7 +878,8 @@ anchor[anchor["method"] == "SCMC"].pivot(
 # - The two are not exchangeable; explicit weights, exact on tiny matrices to rounding, make up for it.
 # - You choose the test weights: they say for whom the promise holds.
 # - Report the effective sample size and the share of infinite regions. Products of $K$ odds degenerate fast.
-# - How many replicates the stored studies have reached, of those planned: {glue:text}`reached`. The {doc}`ledger <ledger>` lists every claim with its verdict.
+#
+# **In the library:** {py:class}`~notebook_lib.matrix.StructuredConformalCompletion`, {py:func}`~notebook_lib.matrix.scmc`, {py:class}`~notebook_lib.matrix.ConformalizationWeights`, {py:class}`~notebook_lib.matrix.ALS`, {py:class}`~notebook_lib.matrix.SamplingWeights`.
 #
 # Next door: {doc}`chapter 5 <05_missing_outcomes>` weights calibration rows by the same odds of being missing, with gaps in one column, the outcome; {doc}`chapter 3 <03_mask_conditional>` weights them by how alike their gaps are.
 # Not sure that this is your gap? {doc}`06_choosing_a_method` asks three questions and runs the methods side by side.
