@@ -89,7 +89,7 @@ usual = (
 # ## The setting
 #
 # Rows $(X,M,Y)$; $M_j=1$ says that $X_j$ is **missing**. Masks are written left to right: 010 lacks the second covariate.
-# The *available cases* for a test mask $m$ are the calibration rows with $M\subseteq m$ (the document writes $M\preceq m$): they observe at least what the test row does. *Over-masking* hides the rest, so that all have mask $m$.
+# The *available cases* for a test mask $m$ are the calibration rows with $M\subseteq m$ (the paper writes $M\preceq m$): they observe at least what the test row does. *Over-masking* hides the rest, so that all have mask $m$.
 # Over-masked available cases with equal weights are CP-MDA-Exact of {doc}`chapter 4 <04_mda_nested>`; CP-MDA-Nested keeps all calibration rows and hides entries of the test row too.
 #
 # Missing covariates are imputed by a **draw** from their fitted conditional law and the mask is not a feature of the model; {ref}`sec-fcp-pipeline` shows that the published tables come out in this way only.
@@ -101,7 +101,7 @@ usual = (
 # L^{\rm draw}_m=2z_{1-\alpha/2}\sqrt{\sigma^2+\beta^\top\Sigma\beta+\tilde\beta^\top\Sigma\tilde\beta-2\tilde\beta^\top(\Sigma-C_m)\beta},
 # $$
 #
-# where $v_m=\beta_{\mis}^\top\Sigma_{\mis|\obs}\beta_{\mis}$, $C_m$ is $\Sigma_{\mis|\obs}$ padded by zeros, and $\tilde\beta=\Sigma^{-1}(\Sigma-\bar C)\beta$ is the slope that least squares finds.
+# where $v_m=\beta_{\mis}^\top\Sigma_{\mis|\obs}\beta_{\mis}$, $C_m$ is $\Sigma_{\mis|\obs}$ padded by zeros, $\bar C=\sum_m\P(M=m)\,C_m$ its mean over the masks, and $\tilde\beta=\Sigma^{-1}(\Sigma-\bar C)\beta$ the slope that least squares finds.
 
 # %%
 truth, masks = theory.TRUTH3, all_masks(3)
@@ -122,13 +122,13 @@ with claims.fold("Checks of the closed forms and of the data"):
 # ```
 #
 # ```{prf:proof}
-# Imputer and model are fitted on training rows, so the score is one fixed function of $(X,M,Y)$, and the scores of calibration and test rows are exchangeable.
+# Imputer and model are fitted on training rows, so the score is one fixed function of $(X,M,Y)$ (and of the row's own random draws, where gaps are filled by draws), and the scores of calibration and test rows are exchangeable.
 # ```
 #
 # ```{prf:lemma} Fixed weights (Lemma 1)
 # :label: lem-fcp-weights
 #
-# For **fixed** weights $w_i\le w_{n+1}=1$ and $\tilde w=w/\sum w$, the interval with the weighted quantile, the mass $\tilde w_{n+1}$ put at infinity, covers with probability at least $1-\alpha-\sum_i\tilde w_i\TV(V,V^i)$, where $V$ is the vector of all scores, the test score last, and $V^i$ the same with the $i$-th and the test score swapped.
+# For **fixed** weights $0\le w_i\le w_{n+1}=1$, scores of any law, and $\tilde w=w/\sum w$, the interval with the weighted quantile, the mass $\tilde w_{n+1}$ put at infinity, covers with probability at least $1-\alpha-\sum_i\tilde w_i\TV(V,V^i)$, where $V$ is the vector of all scores, the test score last, and $V^i$ the same with the $i$-th and the test score swapped.
 # ```
 #
 # ```{prf:proof}
@@ -238,7 +238,7 @@ with claims.fold("Checks of Algorithm 2, of HEOM and of the bandwidth"):
 # ```{prf:theorem} What can be proved (Theorem 3, restated)
 # :label: thm-fcp-nexcp
 #
-# If $(X_{\obs(m)},Y)\mid M=m'$ has the same law for all $m'\subseteq m$, and the weights are fixed or depend on the masks only, with $w_i\le1$, the weighted interval on over-masked available cases covers with probability at least $1-\alpha$ given $M=m$.
+# Let rows be i.i.d. If $(X_{\obs(m)},Y)\mid M=m'$ has the same law for all $m'\subseteq m$, and the weights are fixed or depend on the masks only, with $0\le w_i\le1$ and weight 1 for the test row, the weighted interval on over-masked available cases covers with probability at least $1-\alpha$ given $M=m$.
 # ```
 #
 # ```{prf:proof}
@@ -272,14 +272,14 @@ with claims.fold("Checks of the rank weights, the mask weights and the direction
 # ```{prf:theorem} LCP (Theorem 4, restated)
 # :label: thm-fcp-lcp
 #
-# Under MCAR, with the local quantile built from training rows only and all distances between **over-masked** rows, LCP covers with probability at least $1-\alpha$ given $M=m$. If moreover $h\to0$ and $nh^{|\obs(m)|}\to\infty$, the coverage given $X_{\obs(m)}=x$ tends to $1-\alpha$ for continuous conditional laws.
+# For i.i.d. rows under MCAR, with bandwidth and local quantile taken from training rows only and all distances between **over-masked** rows, LCP covers with probability at least $1-\alpha$ given $M=m$. If moreover $h\to0$ and $nh^{|\obs(m)|}\to\infty$, scores have conditional laws that are continuous and vary continuously with $x$, and scores of training rows follow the same law in the limit, then the coverage given $X_{\obs(m)}=x$ tends to $1-\alpha$.
 # ```
 #
 # ```{prf:proof}
-# Given training, $\theta=V-\hat q(X_{\obs(m)})$ is one fixed function of $(X_{\obs(m)},Y)$, so the $\theta$ of available cases and test row are i.i.d.
+# Given training, $\theta=V-\hat q(X_{\obs(m)})$ is one fixed function of $(X_{\obs(m)},Y)$, so the $\theta$ of available cases and test row are i.i.d. For the second half $\hat q(x)$ tends to the quantile of the scores at $x$, and the correction to 0.
 # ```
 #
-# Three cautions, each with its check. Distances under the rows' *own* masks break exchangeability. The published bandwidth, the median distance, does not shrink, so the second half does not apply to it. And coverage given the *whole* covariate vector, as the document writes, is out of reach for an interval that cannot see it: even the oracle's coverage changes with the hidden entry.
+# Three cautions, each with its check. Distances under the rows' *own* masks break exchangeability. The published bandwidth, the median distance, does not shrink, so the second half does not apply to it. And coverage given the *whole* covariate vector, as the paper writes, is out of reach for an interval that cannot see it: even the oracle's coverage changes with the hidden entry.
 
 # %%
 toy = theory.lcp_toy(5 * n_theory // 2, rng)
@@ -310,7 +310,7 @@ with claims.fold("Checks of LCP: distances, bandwidth, what can be conditioned o
 # ## Experiments: the tables
 #
 # 500 training and 250 calibration rows, 20 % missing in each column that may go missing, $\alpha=0.1$.
-# Linear models run live. Stored are {glue:text}`stored_tables`; the document has networks, 50 replicates (100 for Table 4).
+# Linear models run live. Stored are {glue:text}`stored_tables`; the paper has networks, 50 replicates (100 for Table 4).
 # The mechanisms' parameters are not published: MAR is logistic on always-observed columns, MNAR a probit self-mask, both with solved rates.
 #
 # {numref}`fig-fcp-table1` is Table 1 with what it should look like: CP has one length for all masks, so it over- and under-covers; the methods on over-masked rows follow the oracle.
@@ -341,8 +341,8 @@ plt.show()
 
 # %% [markdown]
 # {numref}`fig-fcp-agreement` sets all lengths of Tables 1 to 4 beside the printed ones, and the table below counts.
-# A cell agrees if it lies within three combined Monte-Carlo errors; the document prints none, so its errors are ours, scaled to its number of replicates.
-# Where networks are stored they are what the document ran; linear models show what does not depend on them.
+# A cell agrees if it lies within three combined Monte-Carlo errors; the paper prints none, so its errors are ours, scaled to its number of replicates.
+# Where networks are stored they are what the paper ran; linear models show what does not depend on them.
 
 # %% mystnb={"figure": {"caption": "Ours over the published length against the published length, Tables 1 to 4, all mechanisms; bars are three combined Monte-Carlo errors. Circles: networks. Crosses: linear models. CQR-MDA-Nested and CQR are left out.", "name": "fig-fcp-agreement"}, "image": {"alt": "Four scatter plots of length ratios near one."}} tags=["hide-input"]
 fig, axes = plt.subplots(2, 2, figsize=(8.4, 6))
@@ -386,7 +386,7 @@ with claims.fold("Table 1 at paper scale"):
 # (sec-fcp-pipeline)=
 # ### Which pipeline?
 #
-# The document says "MICE" and "network". Two facts decide between the readings: with *conditional means* in place of draws nexCP is far too short where the second covariate is missing, and with the *mask as a feature* CQR loses its constant length and much of its failure. Neither looks like the published table; draws without the mask do.
+# The paper says "MICE" and "network". Two facts decide between the readings: with *conditional means* in place of draws nexCP is far too short where the second covariate is missing, and with the *mask as a feature* CQR loses its constant length and much of its failure. Neither looks like the published table; draws without the mask do.
 
 # %%
 variants = {
@@ -438,7 +438,7 @@ with claims.fold("Checks of the pipeline, the network, the mechanisms and the dr
 #
 # The printed column heads repeat one name three times; the order is CQR, CQR-MDA-Exact, CQR-MDA-Nested, CP, nexCP, LCP (CP has one length for all masks; the quoted vectors fit no other order).
 #
-# "LCP is shorter than nexCP" holds in all 90 published rows, *also on the complete mask*, where all nexCP weights are 1 and the median bandwidth is flat, so that the two must coincide. The printed gap there matches another difference: numpy's interpolated quantile against the order statistic. It is an inference, not a proof; interpolation gives up as much as $1/(n_m+1)$ of the guarantee.
+# "LCP is shorter than nexCP" holds in {glue:text}`lcp_shorter:d` of {glue:text}`published_rows:d` published rows, *also on the complete mask*, where all nexCP weights are 1 and the median bandwidth is flat, so that the two must coincide. The printed gap there matches another difference: numpy's interpolated quantile against the order statistic. It is an inference, not a proof; interpolation gives up as much as $1/(n_m+1)$ of the guarantee.
 
 # %%
 v = live.published_verdicts()
@@ -482,7 +482,7 @@ mixtures = live.by_mask(mixtures, ("mechanism", "method", "mask"))
 beside = tables.shown(
     printed[printed["mechanism"] == "MCAR"], "Table 4", "length", ("CP", "nexCP", "LCP")
 )
-beside.droplevel(0)
+beside.droplevel(0).sort_index()  # by the number of gaps
 
 # %% tags=["hide-input"]
 concrete, concrete_base, concrete_note = tables.best(runs, "concrete")
@@ -497,7 +497,7 @@ with claims.fold("Tables 2 to 4 at paper scale"):
 # %% [markdown]
 # ### Which covariate matters?
 #
-# This is the document's question for its real data: read from the lengths by mask how much each missing covariate costs. CP and CQR, with one length for all masks, cannot tell.
+# This is the paper's question for its real data: read from the lengths by mask how much each missing covariate costs. CP and CQR, with one length for all masks, cannot tell.
 # Its data set could not be had. A **stand-in** with the same counts (90 complete rows, 59 without the second covariate, 221 without the third) shows the published pattern ({numref}`fig-fcp-boxes`), and a real table with real gaps takes its place: Card's log wages, where IQ and the parents' schooling are missing for many.
 
 # %%
@@ -540,8 +540,8 @@ with claims.fold("Checks of the stand-in for Table 5 and Figure 1"):
 # %% [markdown]
 # ## Where it breaks
 #
-# * **MAR.** A column that is always observed drives the gaps of another. The law of $Y$ given what is seen is the same for all masks, but that of what is seen is not: with errors that grow along that column, coverage on the mask falls. With constant errors nothing happens, which is all that the document's simulations could see.
-# * **MNAR.** Under self-masking the rows without any covariate are a biased lot: the mask 111, left out of the published tables, is covered far too seldom. Calibrating on rows of the same mask alone holds for any mechanism, and is infinite where they are fewer than nine (at $\alpha=0.1$). {doc}`chapter 4 <04_mda_nested>` proves that it must be ({prf:ref}`thm-mda-hard`).
+# * **MAR.** A column that is always observed drives the gaps of another. The law of $Y$ given what is seen is the same for all masks, but that of what is seen is not: with errors that grow along that column, coverage on the mask falls. With constant errors nothing happens, which is all that the paper's simulations could see.
+# * **MNAR.** Under self-masking the rows without any covariate are a biased lot: the mask 111, left out of the published tables, is covered too seldom, by LCP in a share of {glue:text}`mask_111_linear` with linear models and {glue:text}`mask_111_network` with networks (stored studies). Calibrating on rows of the same mask alone holds for any mechanism, and is infinite where they are fewer than nine (at $\alpha=0.1$). {doc}`chapter 4 <04_mda_nested>` proves how often any such method must be infinite ({prf:ref}`thm-mda-hard`).
 
 # %%
 unequal = theory.mar_heteroscedastic(n_theory * 4 // 3, rng)
@@ -587,9 +587,10 @@ with claims.fold("Checks under MAR, under MNAR, and on the same mask"):
     judge.same_mask(same, n_same, ok=usual)
 
 # %% [markdown]
-# ## What the document leaves open: rho, bandwidth, imputer
+# ## What the paper leaves open: rho, bandwidth, imputer
 #
 # One training and calibration set, 1000 test rows: {numref}`fig-fcp-knobs` shows how much the free choices move coverage and length.
+# The error bars are over test rows; all points share one calibration set, so they may lie on one side of the level together, and only differences between them count.
 # Covariates here do not scale the errors, so $\rho$ and the kernel have little to do; the imputer decides the length.
 
 # %%
@@ -605,7 +606,7 @@ figures.legend_below(fig, axes)
 plt.show()
 
 # %% [markdown]
-# ## Where we differ from the document
+# ## Where we differ from the paper
 #
 # The numbers are those of the {doc}`errata <errata>`, which have all entries, each with what still stands; {doc}`what we add <additions>` has a page too.
 #
@@ -614,7 +615,7 @@ plt.show()
 # * **HEOM does not measure the similarity of masks** among available cases; Remark 3.1 says it does (3.E5).
 # * **LCP's distances** must be over-masked (3.E6), and its empirical distribution counts $V\le v$, printed the other way round (3.E9). Appendix A.6 bounds the miss in the place of coverage; the proof of {prf:ref}`thm-fcp-lcp` mends it (3.E11).
 # * **LCP is not shorter because it localises.** At the median bandwidth the kernel is flat; its lengths are those of equal weights to within one per cent (3.E8).
-# * **Nested at level $\alpha/2$ a side** fits the printed numbers; the 2023 code uses $\alpha$ a side. "Overly conservative" is largely that level (3.E16).
+# * **Nested at level $\alpha/2$ a side** fits the printed numbers; the 2023 code uses $\alpha$ a side. If that is what was run, "overly conservative" is largely that level: an inference (3.E16).
 # * **Conditioning on all of $X$** (equation 11) is impossible for an interval that sees a part (3.E13).
 #
 # (sec-fcp-copy)=
@@ -709,6 +710,13 @@ told = [
     for (kind, model), (_, n) in runs.items()
 ]
 glue("stored_tables", ", ".join(told), display=False)
+glue("lcp_shorter", int(v["lcp_below_nexcp"]), display=False)
+glue("published_rows", int(v["rows"]), display=False)
+for model in ("linear", "network"):
+    hidden = runs["synthetic", model][0].query(
+        "d == 3 and mechanism == 'MNAR' and mask == '111' and method == 'LCP'"
+    )
+    glue(f"mask_111_{model}", f"{hidden['coverage'].item():.2f}", display=False)
 
 # %% [markdown]
 # ## Key ideas
