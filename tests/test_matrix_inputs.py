@@ -124,12 +124,12 @@ ROWS = {
             *of_both(test_weights=np.ones((3, 3))),
         ],
         "M has|observation_weights|test_weights",
-        r"expected \(40, 30\)|observed \(40, 30\)",
+        r"\(40, 30\): give (both the same shape|one weight for each cell)",
     ),
     "K larger than the rows": (
         [group_size(41), lambda: estimator(group_size=41)],
         "group_size=41",
-        "larger than the possible 40",
+        "larger than the possible 40: lower it",
     ),
     "no column holds K observed cells": (
         [
@@ -144,7 +144,11 @@ ROWS = {
         r"xi_obs = 0\): use smaller groups",
     ),
     "n below 1": (of_both(n_groups=0), "n_groups", ">= 1"),
-    "n above xi": (of_both(n_groups=10_000), "n_groups=10000", r"xi_obs = \d+"),
+    "n above xi": (
+        of_both(n_groups=10_000),
+        "n_groups=10000",
+        r"xi_obs = (\d+) at group_size=2; give n_groups of at most \1",
+    ),
     "n that leaves nothing to train on": (
         [
             lambda: calibrate(
@@ -165,7 +169,7 @@ ROWS = {
             *of_both(test_weights=OPEN_ROW),
         ],
         "missing cells with positive test weight",
-        "no test group of this size exists",
+        "no test group of this size exists; use smaller groups",
     ),
     "NaN or infinite where observed": (
         [
@@ -174,7 +178,7 @@ ROWS = {
             for call in of_both(M=changed(M, FIRST, bad), observed=OBSERVED)
         ],
         "M is NaN or infinite",
-        "1 cells that observed calls seen",
+        "1 cells that observed calls seen: set observed to False there",
     ),
     "NaN or another shape from the completion": (
         [
@@ -182,7 +186,7 @@ ROWS = {
             *of_both(completion=Returns(np.ones((2, 2)))),
         ],
         r"completion\.predict\(\)",
-        r"NaN|expected \(40, 30\)",
+        r"NaN.*: return a finite|expected \(40, 30\): return the whole",
     ),
     "weights NaN, infinite or negative": (
         [
@@ -192,62 +196,62 @@ ROWS = {
             for call in of_both(**{name: changed(weights, (0, 0), bad)})
         ],
         "observation_weights|test_weights",
-        "must be finite and >= 0",
+        "must be finite and >= 0, but 1 entries are not: replace them",
     ),
     "w of 0 on an observed cell": (
         of_both(observation_weights=changed(W, FIRST, 0.0)),
         "observation_weights is 0",
-        "on an observed cell",
+        "on an observed cell.*: give every observed cell a positive weight",
     ),
     "w of 0 on every missing cell": (
         of_both(observation_weights=np.where(OBSERVED, W, 0.0)),
         "observation_weights is 0",
-        "on every missing cell",
+        "on every missing cell: give those that .* a positive weight",
     ),
     "w* of 0 on a test cell": (
         of_both(test_weights=changed(WSTAR, TESTS[0, 0], 0.0)),
         "test_weights",
-        "never drawn|conformalize with a positive weight",
+        "never (drawn|asked for): give it a positive weight",
     ),
     "test cells that are observed": (
         of_both(tests=COLUMN[None]),
         "tests|groups",
-        "must hold missing cells only",
+        "must hold missing cells only.*; leave those groups out",
     ),
     "a test cell twice": (
         of_both(tests=TESTS[:1, [0, 0]]),
         "tests|groups",
-        "repeats a cell",
+        "repeats a cell; give 2 different cells",
     ),
     "test cells outside": (
         of_both(tests=TESTS[:1] + 1000) + of_both(tests=TESTS[:1] - 1000),
         "tests|groups",
-        r"outside the matrix of shape \(40, 30\)",
+        r"outside the matrix of shape \(40, 30\): count .* from 0",
     ),
     "a test group across columns": (
         of_both(tests=np.array([[[0, 0], [1, 1]]])),
         "tests|groups",
-        "must lie in one column",
+        "must lie in one column; put cells of other columns into groups",
     ),
     "test groups no integers of shape (m, K, 2)": (
         of_both(tests=TESTS[0]) + of_both(tests=TESTS.astype(float)),
         "tests|groups",
-        r"must be an integer array of shape \(m, K, 2\)",
+        r"must be an integer array of shape \(m, K, 2\).*: put a single group into",
     ),
     "all cells observed": (
         of_both(M=M, observed=np.ones_like(OBSERVED)),
         "observed",
-        "nothing to predict",
+        "nothing to predict; set observed to False",
     ),
     "no cell observed": (
         of_both(observed=np.zeros_like(OBSERVED)),
         "observed",
-        "nothing to learn from",
+        "nothing to learn from; set observed to True",
     ),
     "a mask of integers": (
         of_both(observed=OBSERVED.astype(int)),
         "observed",
-        "must be a two-dimensional boolean array",
+        r"must be a two-dimensional boolean array.*: convert .*astype\(bool\)",
     ),
     "probability 0 or above 1 (Gui et al.)": (
         [
@@ -257,12 +261,12 @@ ROWS = {
             lambda: individual_thresholds([1.0, 2.0], [0.5, 0.5], [-0.1]),
         ],
         "probability",
-        r"must lie in \(0, 1\]|NaN|finite",
+        r"must lie in \(0, 1\].*: clip estimates|NaN.*: drop or impute",
     ),
     "delta of 0": (
         [lambda: laplace_scale([1.0, 2.0], 0.0)],
         "the missing cells",
-        "must carry positive, finite weight",
+        "must carry positive, finite weight.*: give the sum of their weights",
     ),
     "rating bounds upside down": (
         [
@@ -272,7 +276,7 @@ ROWS = {
             lambda: estimator(bounds=(np.nan, 5)),
         ],
         "bounds",
-        "need low < high",
+        "need low < high.*: give the lowest",
     ),
     "options that do not exist": (
         [
@@ -298,7 +302,7 @@ ROWS = {
             lambda: calibrate(M, OBSERVED, 3, ColumnMean(), 0).regions(TESTS),
         ],
         "groups hold 2 cells|tests are groups of 2",
-        "group_size=3 was calibrated: give groups of 3|calibration groups of 3",
+        "group_size=3 was calibrated: give groups of 3|groups of 3: give groups of 3",
     ),
 }
 CALLS = [(row, call) for row, (calls, _, _) in ROWS.items() for call in calls]

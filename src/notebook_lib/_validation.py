@@ -16,7 +16,10 @@ def check_alpha(alpha, *, name="alpha"):
     for level in levels:
         real = isinstance(level, numbers.Real) or hasattr(level, "__float__")
         if isinstance(level, bool | np.bool_ | str) or not real:
-            raise ValueError(f"{name} must be a number in (0, 1), got {level!r}")
+            raise ValueError(
+                f"{name} must be a number in (0, 1), got {level!r}: give one such as "
+                f"{name}=0.1"
+            )
         if not 0 < level < 1:
             raise ValueError(
                 f"{name} must lie in (0, 1), got {level!r}; it is the miscoverage "
@@ -32,9 +35,14 @@ def check_1d(x, name, *, finite=True, dtype=float):
     try:
         x = np.asarray(x, dtype=dtype)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must hold numbers only: {error}") from None
+        raise ValueError(
+            f"{name} must hold numbers only: encode or drop the rest ({error})"
+        ) from None
     if x.ndim != 1:
-        raise ValueError(f"{name} must be one-dimensional, got shape {x.shape}")
+        raise ValueError(
+            f"{name} must be one-dimensional, got shape {x.shape}: give a flat list of "
+            "values (numpy.ravel flattens a single column)"
+        )
     _refuse_nan(x, name, finite)
     return x
 
@@ -44,10 +52,13 @@ def check_2d(x, name, *, finite=True, dtype=float):
     try:
         x = np.asarray(x, dtype=dtype)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must hold numbers only: {error}") from None
+        raise ValueError(
+            f"{name} must hold numbers only: encode or drop the rest ({error})"
+        ) from None
     if x.ndim != 2:
         raise ValueError(
-            f"{name} must be two-dimensional (rows, columns), got shape {x.shape}"
+            f"{name} must be two-dimensional (rows, columns), got shape {x.shape}: use "
+            "reshape(-1, 1) for one column, reshape(1, -1) for one row"
         )
     _refuse_nan(x, name, finite)
     return x
@@ -67,7 +78,10 @@ def _refuse_nan(x, name, finite):
         )
     n_infinite = int(np.isinf(x).sum())
     if finite and n_infinite:
-        raise ValueError(f"{name} holds {n_infinite} infinite of {x.size} values")
+        raise ValueError(
+            f"{name} holds {n_infinite} infinite of {x.size} values: drop or replace "
+            "them first"
+        )
 
 
 def check_same_length(**arrays):
@@ -90,14 +104,20 @@ def check_rng(rng):
     ):
         return np.random.default_rng(rng)
     raise ValueError(
-        f"rng must be a numpy.random.Generator or an integer seed, got {rng!r}"
+        "rng (or random_state) must be a numpy.random.Generator or an integer seed, "
+        f"got {rng!r}: give a seed, such as 0"
     )
 
 
 def check_rate(rate, *, name="rate"):
     """Return a rate as a float in [0, 1]."""
     if isinstance(rate, bool) or not isinstance(rate, numbers.Real):
-        raise ValueError(f"{name} must be a number in [0, 1], got {rate!r}")
+        raise ValueError(
+            f"{name} must be a number in [0, 1], got {rate!r}: give one such as "
+            f"{name}=0.2"
+        )
     if not 0 <= rate <= 1:
-        raise ValueError(f"{name} must lie in [0, 1], got {rate!r}")
+        raise ValueError(
+            f"{name} must lie in [0, 1], got {rate!r}: give a share such as {name}=0.2"
+        )
     return float(rate)

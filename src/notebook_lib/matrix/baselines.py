@@ -101,6 +101,8 @@ def individual_thresholds(scores, probability, test_probability, alpha=0.1):
     for name, value in (("probability", p), ("test_probability", q)):
         if value.size and not ((value > 0) & (value <= 1)).all():
             raise ValueError(
-                f"{name} must lie in (0, 1]: an observed cell had a positive chance"
+                f"{name} must lie in (0, 1], got {value.min():g} to {value.max():g}: "
+                "clip estimates away from 0, since an observed cell had a positive "
+                "chance"
             )
     return weighted_conformal_quantile(scores, (1 - p) / p, (1 - q) / q, alpha)

@@ -45,10 +45,14 @@ def completed(completion, M, train):
     predicted = np.asarray((completion if fitted is None else fitted).predict(), float)
     if predicted.shape != train.shape:
         raise ValueError(
-            f"completion.predict() has shape {predicted.shape}, expected {train.shape}"
+            f"completion.predict() has shape {predicted.shape}, expected "
+            f"{train.shape}: return the whole matrix from it"
         )
     if not np.isfinite(predicted).all():
-        raise ValueError("completion.predict() holds NaN or infinite values")
+        raise ValueError(
+            "completion.predict() holds NaN or infinite values: return a finite "
+            "number for every cell, observed or not"
+        )
     return predicted
 
 
@@ -77,7 +81,10 @@ class _Completion(BaseEstimator):
         observed = check_mask(observed, "observed")
         M = check_matrix(M, observed)
         if not observed.any():
-            raise ValueError("no cell is observed: there is nothing to learn from")
+            raise ValueError(
+                "no cell is observed: there is nothing to learn from; set observed to "
+                "True where M is known"
+            )
         _warn_empty(observed)
         self.completed_ = self._complete(np.where(observed, M, 0.0), observed)
         return self
@@ -167,7 +174,10 @@ class ALS(_Completion):
     def _complete(self, filled, observed):
         rank = check_size(self.rank, "rank")
         if not self.ridge > 0:
-            raise ValueError(f"ridge must be positive, got {self.ridge!r}")
+            raise ValueError(
+                f"ridge must be positive, got {self.ridge!r}: give one such as "
+                "ridge=0.01"
+            )
         if self.first not in ("rows", "columns"):
             raise ValueError(f"first must be 'rows' or 'columns', got {self.first!r}")
         rng = check_rng(self.random_state)

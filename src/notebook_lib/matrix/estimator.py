@@ -195,7 +195,10 @@ class StructuredConformalCompletion(BaseEstimator):
         groups = np.asarray(groups)
         if self.axis == "row":
             if groups.ndim == 3 and (groups[:, :, 0] != groups[:, :1, 0]).any():
-                raise ValueError("all cells of a group must lie in one row")
+                raise ValueError(
+                    "groups: all cells of a group must lie in one row; put cells of "
+                    "other rows into groups of their own"
+                )
             groups = groups[..., ::-1]
         self._check_groups(groups)
         regions = [
@@ -237,7 +240,7 @@ class StructuredConformalCompletion(BaseEstimator):
         if (self.calibration_.weights.test_weights[rows, columns] == 0).any():
             raise ValueError(
                 "groups holds a cell of test_weights 0, which is never asked for: "
-                "conformalize with a positive weight there"
+                "give it a positive weight in conformalize"
             )
 
     def _clipped(self, lower, upper):
@@ -272,4 +275,7 @@ class StructuredConformalCompletion(BaseEstimator):
                     f"{name} must be one of {options}, got {getattr(self, name)!r}"
                 )
         if self.bounds is not None and not self.bounds[0] < self.bounds[1]:
-            raise ValueError(f"bounds need low < high, got {self.bounds!r}")
+            raise ValueError(
+                f"bounds need low < high, got {self.bounds!r}: give the lowest and the "
+                "highest possible entry, such as (1, 5)"
+            )

@@ -93,7 +93,9 @@ class SamplingWeights:
                 f"mapping must be 'document' or 'consistent', got {mapping!r}"
             )
         if not nu > 0:
-            raise ValueError(f"nu must be positive, got {nu!r}")
+            raise ValueError(
+                f"nu must be positive, got {nu!r}: give one such as nu=1.0"
+            )
         self.rank, self.nu, self.mapping = rank, nu, mapping
         self.max_iter, self.tol, self.verbose = max_iter, tol, verbose
 

@@ -120,7 +120,10 @@ def clip_to_range(lower, upper, low, high):
         If ``low >= high``.
     """
     if not low < high:
-        raise ValueError(f"rating bounds need low < high, got {low!r} and {high!r}")
+        raise ValueError(
+            f"rating bounds need low < high, got {low!r} and {high!r}: give the lowest "
+            "possible entry first"
+        )
     lower, upper = np.asarray(lower, float), np.asarray(upper, float)
     outside = (upper < low) | (lower > high)
     return np.clip(lower, low, high), np.clip(upper, low, high), outside

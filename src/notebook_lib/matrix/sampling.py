@@ -109,7 +109,8 @@ def sample_test_groups(missing, group_size, n_groups, rng, *, test_weights=None)
     columns = np.flatnonzero((weights > 0).sum(axis=0) >= group_size)
     if not len(columns):
         raise ValueError(
-            f"no column has {group_size} missing cells with positive test weight"
+            f"no column has {group_size} missing cells with positive test weight: "
+            "lower group_size, or give more missing cells a weight above 0"
         )
     mass = weights[:, columns].sum(axis=0)
     drawn = rng.choice(columns, size=n_groups, p=mass / mass.sum())
@@ -227,7 +228,8 @@ def structured_split(observed, group_size, n_groups, rng):
     if n_groups > feasible:
         raise ValueError(
             f"n_groups={n_groups} calibration groups are not feasible: xi_obs = "
-            f"{feasible} at group_size={group_size}"
+            f"{feasible} at group_size={group_size}; give n_groups of at most "
+            f"{feasible}"
         )
     rng = check_rng(rng)
     columns, rows = _shuffled_columns(observed, rng)

@@ -289,7 +289,7 @@ def one_level(alpha):
     """Return one checked level; refuse a list of them."""
     levels = check_alpha(alpha)
     if len(levels) > 1:
-        raise ValueError("give one alpha a call")
+        raise ValueError(f"alpha holds {len(levels)} levels: give one alpha a call")
     return levels[0]
 
 

@@ -49,9 +49,15 @@ def laplace_scale(observed_weights, missing_total, *, tol=1e-12, max_steps=60):
     weights, counts = np.unique(np.ravel(observed_weights), return_counts=True)
     delta = float(missing_total)
     if not (delta > 0 and np.isfinite(delta)):
-        raise ValueError("the missing cells must carry positive, finite weight")
+        raise ValueError(
+            "the missing cells must carry positive, finite weight, got "
+            f"missing_total={delta:g}: give the sum of their weights"
+        )
     if weights[0] <= 0:
-        raise ValueError("observed weights must be positive")
+        raise ValueError(
+            f"observed_weights must be positive, got {weights[0]:g}: leave out cells "
+            "of weight 0, which are never observed"
+        )
     low = 1 / delta
     high = (1 + counts.sum() / np.log(2)) / delta
 

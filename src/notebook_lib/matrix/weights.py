@@ -93,11 +93,14 @@ class ConformalizationWeights:
         wstar = check_weights(test_weights, "test_weights", shape)
         groups = check_groups(groups, "groups", shape)
         if not observed[groups[..., 0], groups[..., 1]].all():
-            raise ValueError("groups must hold observed cells only")
+            raise ValueError(
+                "groups must hold observed cells only: some are missing; take "
+                "calibration groups from structured_split"
+            )
         if (w[observed] == 0).any():
             raise ValueError(
-                "observation_weights is 0 on an observed cell, which model (1) "
-                "cannot draw"
+                "observation_weights is 0 on an observed cell, which model (1) cannot "
+                "draw: give every observed cell a positive weight"
             )
         self.method, self.groups, self.test_weights = method, groups, wstar
         self.group_size, self.n_groups = groups.shape[1], len(groups)
@@ -119,7 +122,10 @@ class ConformalizationWeights:
         both = (self._w_observed == first).all() and (w[missing] == first).all()
         self.constant, self.scale = bool(both), np.nan
         if self._delta <= 0:
-            raise ValueError("observation_weights is 0 on every missing cell")
+            raise ValueError(
+                "observation_weights is 0 on every missing cell: give those that "
+                "could have been observed a positive weight"
+            )
         self._cal_w = self._cells(w, self.groups)
         if not self.constant and self.method == "laplace":
             self.scale = laplace_scale(self._w_observed, self._delta)
@@ -132,7 +138,8 @@ class ConformalizationWeights:
         if not (count >= k).any():
             raise ValueError(
                 f"no column has {k} missing cells with positive test weight: no test "
-                "group of this size exists"
+                "group of this size exists; use smaller groups, or give more missing "
+                "cells a weight above 0"
             )
         self._count, self._column_mass, self._total = count, column_mass, total
         self._cal_column = self.groups[:, 0, 1]
@@ -228,7 +235,8 @@ class ConformalizationWeights:
         if tests.shape[1] != self.group_size:
             raise ValueError(
                 f"tests are groups of {tests.shape[1]} cells, calibration groups of "
-                f"{self.group_size}"
+                f"{self.group_size}: give groups of {self.group_size}, or calibrate "
+                f"with groups of {tests.shape[1]}"
             )
         column = tests[:, 0, 1]
         wstar, test_w = (
