@@ -81,7 +81,7 @@ def test_names_aliases_and_suggestions():
     assert figures.linestyle("oracle") == "-"
     with pytest.raises(ValueError, match="did you mean EM-hard"):
         figures.color("EM-hrad")
-    with pytest.raises(ValueError, match=r"no style for the method 'zzz'$"):
+    with pytest.raises(ValueError, match=r"the method 'zzz': use one that .*METHODS"):
         figures.color("zzz")
 
 

@@ -42,15 +42,25 @@ class GaussianMixture1D:
         if weights.ndim != 2 or weights.shape != means.shape:
             raise ValueError(
                 "weights and means must have the same shape (n, K), got "
-                f"{weights.shape} and {means.shape}"
+                f"{weights.shape} and {means.shape}: give one of each for every "
+                "component of every row"
             )
         sds = np.broadcast_to(np.asarray(sds, dtype=float), means.shape)
         if not np.isfinite(means).all():
-            raise ValueError("means must be finite")
+            raise ValueError(
+                f"means must be finite, but {int((~np.isfinite(means)).sum())} of "
+                f"{means.size} are not: drop or repair those rows"
+            )
         if not (np.isfinite(sds).all() and (sds > 0).all()):
-            raise ValueError("sds must be positive and finite")
+            raise ValueError(
+                "sds must be positive and finite: floor them (numpy.maximum), and "
+                "drop or repair NaN"
+            )
         if not (weights >= 0).all() or not np.allclose(weights.sum(1), 1, atol=1e-6):
-            raise ValueError("weights must be >= 0 and add up to one in each row")
+            raise ValueError(
+                "weights must be >= 0 and add up to one in each row: divide each row "
+                "by its sum"
+            )
         self.weights, self.means, self.sds = weights, means, sds
 
     def __len__(self):
@@ -102,7 +112,10 @@ class GaussianMixture1D:
         n = len(self)
         level = np.broadcast_to(np.asarray(log_level, dtype=float), (n,))
         if np.isnan(level).any():
-            raise ValueError("log_level must not be NaN")
+            raise ValueError(
+                f"log_level must not be NaN, but {int(np.isnan(level).sum())} of {n} "
+                "are: drop those rows or repair their threshold"
+            )
         grid = self._grid(level)
         above = _logpdf(grid, slice(None), self) - level[:, None]
         grid, above = self._refine_extrema(grid, above, level)

@@ -227,7 +227,11 @@ def style(method: str) -> MethodStyle:
         near = [lowered.get(n) or ALIASES[n] for n in near]
         raise ValueError(
             f"no style for the method {method!r}"
-            + (f"; did you mean {' or '.join(dict.fromkeys(near))}?" if near else "")
+            + (
+                f"; did you mean {' or '.join(dict.fromkeys(near))}?"
+                if near
+                else ": use one that notebook_lib.figures.METHODS lists"
+            )
         )
     return registry[name]
 

@@ -59,9 +59,15 @@ class IntervalUnion:
         upper = np.asarray(upper, dtype=float).ravel()
         check_same_length(row=row, lower=lower, upper=upper)
         if row.size and (row.min() < 0 or row.max() >= n_rows):
-            raise ValueError(f"row must lie in 0..{n_rows - 1}")
+            raise ValueError(
+                f"row must lie in 0..{n_rows - 1}, got {row.min()} to {row.max()}: "
+                "count rows from 0, or raise n_rows"
+            )
         if not (lower <= upper).all():
-            raise ValueError("lower must not exceed upper, and neither may be NaN")
+            raise ValueError(
+                "lower must not exceed upper, and neither may be NaN: leave such "
+                "segments out (a row without any is the empty set)"
+            )
         order = np.lexsort((lower, row))
         self.row, self.lower, self.upper = row[order], lower[order], upper[order]
         self.n_rows = int(n_rows)
@@ -126,7 +132,10 @@ class IntervalUnion:
         """
         y = np.asarray(y, dtype=float)
         if y.shape != (self.n_rows,):
-            raise ValueError(f"y must have shape ({self.n_rows},), got {y.shape}")
+            raise ValueError(
+                f"y must have shape ({self.n_rows},), got {y.shape}: give one outcome "
+                "a row"
+            )
         inside = (self.lower <= y[self.row]) & (y[self.row] <= self.upper)
         return np.bincount(self.row, weights=inside, minlength=self.n_rows) > 0
 
@@ -151,7 +160,7 @@ def _ends(intervals):
     if intervals.ndim not in (2, 3) or intervals.shape[1] != 2:
         raise ValueError(
             "intervals must have shape (n, 2) or (n, 2, n_levels), got "
-            f"{intervals.shape}"
+            f"{intervals.shape}: use numpy.stack([lower, upper], axis=1)"
         )
     return intervals[:, 0], intervals[:, 1]
 
@@ -196,7 +205,10 @@ def contains(intervals, y):
     lower, upper = _ends(intervals)
     y = np.asarray(y, dtype=float)
     if y.shape != lower.shape[:1]:
-        raise ValueError(f"y must have shape {lower.shape[:1]}, got {y.shape}")
+        raise ValueError(
+            f"y must have shape {lower.shape[:1]}, got {y.shape}: give one outcome a "
+            "row"
+        )
     y = y.reshape(y.shape + (1,) * (lower.ndim - 1))
     return (lower <= y) & (y <= upper)
 

@@ -29,12 +29,21 @@ def check_mask(mask, name="mask"):
         try:
             numbers = array.astype(float)
         except (TypeError, ValueError):
-            raise ValueError(f"{name} must be boolean (True = missing)") from None
+            raise ValueError(
+                f"{name} must be boolean (True = missing), got dtype {array.dtype}: "
+                "fill what is unknown and use astype(bool)"
+            ) from None
         if not np.isin(numbers, (0.0, 1.0)).all():
-            raise ValueError(f"{name} must hold only True/False or 1/0")
+            raise ValueError(
+                f"{name} must hold only True/False or 1/0: give True where an entry is "
+                "missing"
+            )
         array = numbers.astype(bool)
     if array.ndim != 2:
-        raise ValueError(f"{name} must have shape (n, d), got {array.shape}")
+        raise ValueError(
+            f"{name} must have shape (n, d), got {array.shape}: use reshape(-1, 1) for "
+            "one column, reshape(1, -1) for one row"
+        )
     return array
 
 
@@ -61,7 +70,10 @@ def missing_mask(X):
         return X.isna().to_numpy(dtype=bool)
     X = np.asarray(X)
     if X.ndim != 2:
-        raise ValueError(f"X must have shape (n, d), got {X.shape}")
+        raise ValueError(
+            f"X must have shape (n, d), got {X.shape}: use reshape(-1, 1) for one "
+            "column, reshape(1, -1) for one row"
+        )
     return np.asarray(pd.isna(X), dtype=bool)
 
 
@@ -209,6 +221,8 @@ def all_masks(d):
         The masks.
     """
     if not 1 <= d <= 20:
-        raise ValueError(f"d must lie in 1..20 (there are 2**d masks), got {d}")
+        raise ValueError(
+            f"d must lie in 1..20 (there are 2**d masks), got {d}: use fewer columns"
+        )
     codes = np.arange(2**d, dtype=np.int64)
     return group_masks((codes[:, None] >> np.arange(d)) & 1).patterns

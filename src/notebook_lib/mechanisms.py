@@ -46,12 +46,17 @@ def solve_intercept(linear, rate, link="logit"):
     """
     rate = check_rate(rate)
     if not 0 < rate < 1:
-        raise ValueError(f"rate must lie strictly between 0 and 1, got {rate}")
+        raise ValueError(
+            f"rate must lie strictly between 0 and 1, got {rate}: give a share such as "
+            "rate=0.2"
+        )
     if link not in _LINKS:
         raise ValueError(f"link must be one of {sorted(_LINKS)}, got {link!r}")
     linear = np.asarray(linear, dtype=float)
     if not linear.size or not np.isfinite(linear).all():
-        raise ValueError("linear must hold finite numbers, at least one")
+        raise ValueError(
+            "linear must hold finite numbers, at least one: drop NaN and infinities"
+        )
     reach = np.abs(linear).max() + 40.0
     return brentq(
         lambda b: _LINKS[link](linear + b).mean() - rate, -reach, reach, xtol=1e-12
@@ -68,7 +73,7 @@ class _Mechanism:
         if X.shape[1] != self.n_columns_:
             raise ValueError(
                 f"X has {X.shape[1]} columns, the mechanism was fitted on "
-                f"{self.n_columns_}"
+                f"{self.n_columns_}: give the same columns"
             )
         return X
 
@@ -80,7 +85,8 @@ class _Mechanism:
         columns = np.asarray(columns, dtype=np.int64)
         if columns.size == 0 or columns.min() < 0 or columns.max() >= d:
             raise ValueError(
-                f"columns must name at least one of the columns 0..{d - 1}"
+                f"columns must name at least one of the columns 0..{d - 1}, got "
+                f"{columns.tolist()}: give positions counted from 0"
             )
         self.n_columns_, self.columns_ = d, columns
         return X
@@ -181,7 +187,11 @@ class MAR(_Mechanism):
         X = self._set_columns(X, self.columns, exclude=self.observed)
         self.observed_ = np.asarray(self.observed, dtype=np.int64)
         if np.isin(self.columns_, self.observed_).any():
-            raise ValueError("columns and observed must not overlap")
+            raise ValueError(
+                "columns and observed must not overlap: take "
+                f"{np.intersect1d(self.columns_, self.observed_).tolist()} out of one "
+                "of them"
+            )
         self.center_ = X[:, self.observed_].mean(axis=0)
         self.scale_ = _positive_sd(X[:, self.observed_])
         shape = (len(self.observed_), len(self.columns_))
@@ -261,11 +271,11 @@ class QuantileCensored(_Mechanism):
         self.share, self.tail = check_rate(share, name="share"), tail
         if not 0 < self.rate <= self.share:
             raise ValueError(
-                f"rate={rate} must lie in (0, share={share}]: only candidates can "
-                "go missing"
+                f"rate={rate} must lie in (0, share={share}]: only candidates can go "
+                "missing; lower rate or raise share"
             )
         if tail not in ("upper", "lower", "both"):
-            raise ValueError(f"tail must be upper, lower or both, got {tail!r}")
+            raise ValueError(f"tail must be 'upper', 'lower' or 'both', got {tail!r}")
 
     def fit(self, X):
         """Find the quantiles on a pool `X` of complete rows, shape (n, d)."""

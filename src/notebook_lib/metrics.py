@@ -86,7 +86,11 @@ def coverage_estimate(covered):
     """
     covered = np.asarray(covered)
     if covered.dtype != bool or covered.ndim != 1:
-        raise ValueError("covered must be a one-dimensional boolean array")
+        raise ValueError(
+            "covered must be a one-dimensional boolean array, got dtype "
+            f"{covered.dtype} and shape {covered.shape}: take one level at a time, "
+            "convert 0 and 1 with astype(bool)"
+        )
     if not len(covered):
         return Estimate(np.nan, np.nan, 0)
     share = covered.mean()
@@ -245,7 +249,8 @@ def _finite_rank(n_cal, alpha):
     rank = conformal_rank(n_cal, alpha)
     if rank > n_cal:
         raise ValueError(
-            f"n_cal={n_cal} is too small for alpha={alpha}: the set is the whole line"
+            f"n_cal={n_cal} is too small for alpha={alpha}: the set is the whole line; "
+            "take at least 1 / alpha - 1 calibration rows, or raise alpha"
         )
     return rank
 

@@ -105,7 +105,9 @@ def between(low: float, high: float, *, closed: str = "neither") -> Rule:
         Which bounds are allowed values.
     """
     if closed not in ("neither", "left", "right", "both"):
-        raise ValueError(f"closed must be neither, left, right or both, not {closed!r}")
+        raise ValueError(
+            f"closed must be 'neither', 'left', 'right' or 'both', not {closed!r}"
+        )
     left, right = closed in ("left", "both"), closed in ("right", "both")
     span = f"{'[' if left else '('}{low:g}, {high:g}{']' if right else ')'}"
 
@@ -185,7 +187,9 @@ def choice(*options: Any) -> Rule:
         The allowed values; ``True`` is not ``1``.
     """
     if not options:
-        raise ValueError("choice needs at least one option")
+        raise ValueError(
+            "options is empty: give the allowed values, such as choice('a', 'b')"
+        )
 
     def convert(value):
         for option in options:
@@ -300,7 +304,10 @@ def validate(namespace: Mapping[str, Any], /, **rules: Rule):
     """
     for name, rule in rules.items():
         if not isinstance(rule, Rule):
-            raise TypeError(f"the rule of {name} is {rule!r}, not a params rule")
+            raise TypeError(
+                f"the rule of {name} is {rule!r}, not a params rule: use "
+                "params.between, params.choice or another"
+            )
     values, problems = _check_known(namespace, rules)
     for name in unknown_names(namespace, rules):
         problems.append(_unknown_text(name, rules))

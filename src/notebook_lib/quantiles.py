@@ -261,9 +261,15 @@ def weighted_quantile(scores, weights, level, *, mass_at_infinity=0.0, tol=1e-12
     _check_atoms(scores, weights)
     level, infinity = np.asarray(level, float), np.asarray(mass_at_infinity, float)
     if not np.isfinite(infinity.sum()) or (infinity < 0).any():
-        raise ValueError("mass_at_infinity must be finite and >= 0")
+        raise ValueError(
+            "mass_at_infinity must be finite and >= 0: give the weight of the test "
+            "point, such as 1"
+        )
     if np.isnan(level.sum()) or (level > 1 + 1e-9).any():
-        raise ValueError("level must be at most 1: it is a share of the total mass")
+        raise ValueError(
+            "level must be at most 1, a share of the total mass: give one such as 1 - "
+            "alpha"
+        )
     if scores.ndim == 1 and weights.ndim == 1:
         return _one_distribution(scores, weights, level, infinity, tol)
     return _many_distributions(scores, weights, level, infinity, tol)
@@ -271,16 +277,24 @@ def weighted_quantile(scores, weights, level, *, mass_at_infinity=0.0, tol=1e-12
 
 def _check_atoms(scores, weights):
     if scores.ndim not in (1, 2) or weights.ndim not in (1, 2):
-        raise ValueError("scores and weights must have one or two dimensions")
+        raise ValueError(
+            f"scores and weights must have one or two dimensions, got {scores.ndim} "
+            f"and {weights.ndim}: give one distribution a row"
+        )
     if scores.shape[-1] != weights.shape[-1]:
         raise ValueError(
             f"scores has {scores.shape[-1]} atoms and weights {weights.shape[-1]}: "
             "give one weight an atom"
         )
     if np.isnan(scores.sum()) and np.isnan(scores).any():
-        raise ValueError(f"scores holds {int(np.isnan(scores).sum())} NaN")
+        raise ValueError(
+            f"scores holds {int(np.isnan(scores).sum())} NaN: drop those atoms, or "
+            "repair the model that made them"
+        )
     if weights.size and not (weights.min() >= 0 and np.isfinite(weights.sum())):
-        raise ValueError("weights must be finite and >= 0")
+        raise ValueError(
+            "weights must be finite and >= 0: replace NaN, infinite and negative ones"
+        )
 
 
 def _one_distribution(scores, weights, level, infinity, tol):

@@ -129,9 +129,14 @@ class NormalizedScore:
 def _location_and_spread(prediction):
     prediction = np.asarray(prediction, dtype=float)
     if prediction.ndim != 2 or prediction.shape[1] != 2:
-        raise ValueError("prediction must have the two columns mu and sigma")
+        raise ValueError(
+            "prediction must have the two columns mu and sigma, got shape "
+            f"{prediction.shape}: use numpy.column_stack([mu, sigma])"
+        )
     if not (prediction[:, 1] > 0).all():
-        raise ValueError("sigma must be positive: floor the predicted spread")
+        raise ValueError(
+            "prediction: sigma must be positive; floor the predicted spread"
+        )
     return prediction[:, 0], prediction[:, 1]
 
 
@@ -226,7 +231,11 @@ class MixtureDensityScore:
     @staticmethod
     def _mixture(prediction):
         if not isinstance(prediction, GaussianMixture1D):
-            raise ValueError("prediction must be a GaussianMixture1D")
+            raise ValueError(
+                "prediction must be a GaussianMixture1D, got "
+                f"{type(prediction).__name__}: make one of the weights, means and sds "
+                "of each row"
+            )
         return prediction
 
 

@@ -132,7 +132,10 @@ class SplitConformalClassifier(ClassifierMixin, SplitConformal):
         self._check_X(X)
         probabilities = self._model().predict_proba(X)
         if len(probabilities) != len(y):
-            raise ValueError(f"X has {len(probabilities)} rows and y has {len(y)}")
+            raise ValueError(
+                f"X has {len(probabilities)} rows and y has {len(y)}: give one outcome "
+                "a row"
+            )
         column = np.searchsorted(classes, y)
         return self._calibrate(self._score().score(column, probabilities))
 

@@ -118,12 +118,14 @@ class ConformalizedQuantileRegressor(RegressorMixin, SplitConformal):
         if self.prefit and (not 2 <= len(self.estimator) <= 3 or len(levels) > 1):
             raise ValueError(
                 "prefit=True takes estimator=(lower, upper) or (lower, upper, median) "
-                "and one alpha"
+                "and one alpha: give two or three fitted models"
             )
         y = check_outcome(y)
         bands = self._bands(X)
         if len(bands[0]) != len(y):
-            raise ValueError(f"X has {len(bands[0])} rows and y has {len(y)}")
+            raise ValueError(
+                f"X has {len(bands[0])} rows and y has {len(y)}: give one outcome a row"
+            )
         scores = [QuantileScore().score(y, band) for band in bands]
         self.scores_ = np.array(scores).T
         self.n_calibration_ = len(y)
@@ -205,6 +207,6 @@ def at_quantile_level(estimator, level):
         raise ValueError(
             "estimator must have one parameter for its quantile level: `quantile`, or "
             f"`alpha` with loss='quantile'; {type(estimator).__name__} has "
-            f"{named or 'none'}"
+            f"{named or 'none'}: use one that has, such as QuantileRegressor"
         )
     return clone(estimator).set_params(**{named[0]: level})

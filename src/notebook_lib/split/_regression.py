@@ -150,7 +150,8 @@ class SplitConformalRegressor(RegressorMixin, SplitConformal):
             )
         if self.prefit and self.conformity_score == "normalized":
             raise ValueError(
-                "conformity_score='normalized' fits a spread: it needs prefit=False"
+                "conformity_score='normalized' fits a spread, which prefit=True "
+                "leaves out: set prefit=False, or use conformity_score='absolute'"
             )
 
     def _model(self):
@@ -199,7 +200,10 @@ class SplitConformalRegressor(RegressorMixin, SplitConformal):
         y = check_outcome(y)
         prediction = self._predict(X)
         if len(prediction) != len(y):
-            raise ValueError(f"X has {len(prediction)} rows and y has {len(y)}")
+            raise ValueError(
+                f"X has {len(prediction)} rows and y has {len(y)}: give one outcome a "
+                "row"
+            )
         return self._calibrate(self._score().score(y, prediction))
 
     def predict(self, X):
