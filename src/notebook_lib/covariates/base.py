@@ -24,7 +24,9 @@ class Masked(BaseEstimator):
     def _table(self, X, *, reset=False):
         if len(getattr(X, "shape", (0, 0))) == 1:
             raise ValueError(
-                "Expected 2D array, got 1D array instead: X needs shape (n, d)"
+                "Expected 2D array, got 1D array instead: X needs shape (n, d). "
+                "Reshape your data: X.reshape(-1, 1) for one column, X.reshape(1, -1) "
+                "for one row"
             )
         validate_data(self, X, reset=reset, skip_check_array=True)
         return as_table(X)
@@ -48,7 +50,9 @@ class Masked(BaseEstimator):
         self._check_fitted()
         raw, X = X, self._table(X)
         if not len(X):
-            raise ValueError("X is empty: conformalize needs calibration rows")
+            raise ValueError(
+                "X is empty: give conformalize at least one calibration row"
+            )
         if shares_memory(raw, self._train_ref):
             warnings.warn(
                 "the calibration rows share memory with the training rows: sets are "

@@ -100,7 +100,9 @@ class CPMDANestedStarClassifier(ClassifierMixin, Masked):
         self._check_fitted()
         y = column_or_1d(y, warn=True)
         if len(X) != len(y):
-            raise ValueError(f"X has {len(X)} rows and y has {len(y)}")
+            raise ValueError(
+                f"X has {len(X)} rows and y has {len(y)}: give one outcome a row"
+            )
         unknown = ~np.isin(y, self.classes_)
         if unknown.any():
             raise ValueError(

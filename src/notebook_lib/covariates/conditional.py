@@ -31,7 +31,9 @@ class _AvailableCases(MaskedRegressor):
 
     def _check_parameters(self):
         if self.score != "absolute":
-            raise ValueError("score must be 'absolute' for nexCP and LCP")
+            raise ValueError(
+                f"score must be 'absolute' for nexCP and LCP, got {self.score!r}"
+            )
         return super()._check_parameters()
 
     def fit(self, X, y):
@@ -233,7 +235,10 @@ class LCP(_AvailableCases):
                     f"'slcp', got {self.h!r}"
                 )
         elif isinstance(self.h, bool) or not self.h > 0:
-            raise ValueError(f"h must be positive, got {self.h!r}")
+            raise ValueError(
+                f"h must be positive, got {self.h!r}: give a number above 0, "
+                "'median_train', 'median_all' or 'slcp'"
+            )
         if not callable(self.kernel) and self.kernel not in (
             "gaussian",
             "epanechnikov",

@@ -88,7 +88,7 @@ class MaskedRegressor(RegressorMixin, Masked):
         levels = self._check_parameters()
         raw, X = X, self._table(X, reset=True)
         if not len(X):
-            raise ValueError("X is empty: fit needs training rows")
+            raise ValueError("X is empty: give fit at least one training row")
         y = check_outcome(y, len(X))
         shared = self.score == "absolute"
         self.models_ = []

@@ -99,7 +99,10 @@ class GaussianLinear:
         self.mean = np.broadcast_to(np.asarray(mean, dtype=float), (d,))
         self.cov = np.asarray(cov, dtype=float)
         if self.cov.shape != (d, d):
-            raise ValueError(f"cov must have shape ({d}, {d}), got {self.cov.shape}")
+            raise ValueError(
+                f"cov must have shape ({d}, {d}), got {self.cov.shape}: give one row "
+                "and one column for each entry of beta"
+            )
         self._root = np.linalg.cholesky(self.cov)
         self.noise_sd = float(noise_sd)
 

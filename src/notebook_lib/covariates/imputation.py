@@ -254,7 +254,10 @@ def impute(imputer, X, fallback):
             )
         out[~empty] = filled
     if not np.isfinite(out).all():
-        raise ValueError("the imputer left NaN or infinities behind")
+        raise ValueError(
+            "the imputer left NaN or infinities behind: use one that fills every gap "
+            "with a number"
+        )
     return out
 
 

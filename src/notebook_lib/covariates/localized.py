@@ -110,7 +110,10 @@ def median_bandwidth(X, ranges, *, nominal=(), rng=0):
     if len(X) > _MAX_PAIRS_ROWS:
         X = X[np.random.default_rng(rng).permutation(len(X))[:_MAX_PAIRS_ROWS]]
     if len(X) < 2:
-        raise ValueError("the median distance needs at least two rows; give h a number")
+        raise ValueError(
+            f"X has {len(X)} rows, and the median distance needs two: add rows, or "
+            "give h a number"
+        )
     above = np.triu_indices(len(X), 1)
     return float(np.median(heom(X, X, ranges, nominal=nominal)[above]))
 
@@ -241,7 +244,10 @@ def nexcp_radius(scores, weights, alpha):
     (alpha,) = check_alpha(alpha)
     weights = np.asarray(weights, dtype=float)
     if weights.size and not (weights.min() >= 0 and weights.max() <= 1):
-        raise ValueError("weights must lie in [0, 1]: the test row weighs 1")
+        raise ValueError(
+            "weights must lie in [0, 1] (the test row weighs 1), got "
+            f"{weights.min():g} to {weights.max():g}: rescale them, and replace NaN"
+        )
     level = float(1 - as_fraction(alpha))
     return weighted_quantile(scores, weights, level, mass_at_infinity=1.0)
 
@@ -281,7 +287,9 @@ def kernel_weights(squared, h, kernel="gaussian", n_missing=0):
     else:
         values = np.asarray(_KERNELS.get(kernel, kernel)(np.sqrt(squared) / h), float)
         if not (values >= 0).all():
-            raise ValueError("the kernel gave negative or NaN values")
+            raise ValueError(
+                "the kernel gave negative or NaN values: return weights >= 0 from it"
+            )
         nothing = values.sum(axis=1) == 0
         if nothing.any():
             warnings.warn(

@@ -42,11 +42,14 @@ def as_table(X, name="X"):
         table = np.array(values, dtype=float)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"{name} must hold numbers (encode categories first): {error}"
+            f"{name} must hold numbers: encode categories first ({error})"
         ) from None
     n_infinite = int(np.isinf(table).sum())
     if n_infinite:
-        raise ValueError(f"{name} holds {n_infinite} infinite values")
+        raise ValueError(
+            f"{name} holds {n_infinite} infinite values: replace them (NaN means "
+            "missing), or drop those rows"
+        )
     return table
 
 
@@ -153,5 +156,7 @@ def check_outcome(y, n_rows, name="y"):
     """Outcomes as floats, one a row."""
     y = check_1d(np.asarray(y), name)
     if len(y) != n_rows:
-        raise ValueError(f"X has {n_rows} rows and {name} has {len(y)}")
+        raise ValueError(
+            f"X has {n_rows} rows and {name} has {len(y)}: give one outcome a row"
+        )
     return y

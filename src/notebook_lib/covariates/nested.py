@@ -112,7 +112,9 @@ def covering_segments(lower, upper, r):
     upper = np.atleast_2d(np.asarray(upper, dtype=float))
     n, size = lower.shape
     if np.isnan(lower).any() or np.isnan(upper).any():
-        raise ValueError("an interval has a NaN end: repair the scores or predictions")
+        raise ValueError(
+            "lower or upper holds NaN: repair the scores or predictions behind it"
+        )
     if r <= 0:
         return np.arange(n), np.full(n, -np.inf), np.full(n, np.inf)
     if r > size or n == 0:

@@ -71,21 +71,30 @@ def check_masked(X, mask, name):
     """
     X = np.array(X, dtype=float)
     if X.ndim != 2:
-        raise ValueError(f"{name} must have shape (n, d), got {X.shape}")
+        raise ValueError(
+            f"{name} must have shape (n, d), got {X.shape}: use reshape(-1, 1) for one "
+            "column, reshape(1, -1) for one row"
+        )
     missing = np.isnan(X)
     mask = missing if mask is None else check_mask(mask, f"the mask of {name}")
     if mask.shape != X.shape:
-        raise ValueError(f"the mask of {name} has shape {mask.shape}, not {X.shape}")
+        raise ValueError(
+            f"the mask of {name} has shape {mask.shape}, not {X.shape}: give one entry "
+            f"for each cell of {name}"
+        )
     unsaid = int((missing & ~mask).sum())
     if unsaid:
         raise ValueError(
             f"{name} holds {unsaid} NaN that its mask calls observed: pass "
-            "mask=isnan(X), or none"
+            "mask=isnan(X), or leave the mask out"
         )
     X[mask] = np.nan
     n_infinite = int(np.isinf(X).sum())
     if n_infinite:
-        raise ValueError(f"{name} holds {n_infinite} infinite values")
+        raise ValueError(
+            f"{name} holds {n_infinite} infinite values: replace them (NaN means "
+            "missing), or drop those rows"
+        )
     return X, mask
 
 
@@ -162,8 +171,8 @@ class PairPlan:
         self.M_test = check_mask(M_test, "M_test")
         if self.M_cal.shape[1] != self.M_test.shape[1]:
             raise ValueError(
-                f"calibration has {self.M_cal.shape[1]} columns and test "
-                f"{self.M_test.shape[1]}"
+                f"M_cal has {self.M_cal.shape[1]} columns and M_test "
+                f"{self.M_test.shape[1]}: give both the same columns"
             )
         self.groups = group_masks(self.M_test)
         patterns = self.groups.patterns
@@ -267,10 +276,14 @@ def predict_blocks(model, X, row, mask, *, shape_like=None):
         prediction = np.asarray(model(hidden, m), dtype=float)
         if len(prediction) != len(m):
             raise ValueError(
-                f"the model gave {len(prediction)} predictions for {len(m)} rows"
+                f"the model gave {len(prediction)} predictions for {len(m)} rows: "
+                "return one a row from it"
             )
         if not np.isfinite(prediction).all():
-            raise ValueError("the model gave predictions that are not finite")
+            raise ValueError(
+                "the model gave predictions that are not finite: repair it so that "
+                "every row gets a number"
+            )
         parts.append(prediction)
     if parts:
         return np.concatenate(parts)

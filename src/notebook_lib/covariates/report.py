@@ -76,7 +76,10 @@ def mask_report(
     y = check_outcome(y, len(table))
     train, calibrate = shares
     if not (train > 0 and calibrate > 0 and train + calibrate < 1):
-        raise ValueError("shares must be positive and add up to less than 1")
+        raise ValueError(
+            f"shares must be positive and add up to less than 1, got {shares!r}: leave "
+            "rows to test on, such as shares=(0.5, 0.25)"
+        )
     rng, mask = check_rng(rng), np.isnan(table)
     methods = _default_methods() if methods is None else methods
     rows, usable = [], []

@@ -146,7 +146,7 @@ class Supermask:
         if larger.shape != m.shape or not is_submask(m, larger):
             raise ValueError(
                 "choose(m) must return a mask of the same length that hides at least "
-                "what the test mask hides"
+                "what the test mask hides: return m to hide nothing more"
             )
         return is_submask(M_cal, larger)
 
@@ -196,10 +196,11 @@ class Chosen:
         """Rows to use, bool (n,), for masks `M_cal` (n, d) and test mask `m` (d,)."""
         index = np.asarray(self.index, dtype=np.int64)
         if len(np.unique(index)) != len(index):
-            raise ValueError("index holds a calibration row twice")
+            raise ValueError("index holds a calibration row twice: give each row once")
         if index.size and (index.min() < 0 or index.max() >= len(M_cal)):
             raise ValueError(
-                f"index must lie in 0..{len(M_cal) - 1}: the calibration rows"
+                f"index must lie in 0..{len(M_cal) - 1}, got {index.min()} to "
+                f"{index.max()}: count the calibration rows from 0"
             )
         keep = np.zeros(len(M_cal), dtype=bool)
         keep[index] = True

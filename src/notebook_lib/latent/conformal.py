@@ -175,7 +175,10 @@ class LatentClassRegressor(RegressorMixin, BaseEstimator):
             is_place = isinstance(place, int | np.integer)
             if not is_place or not 0 <= place < self.n_features_in_:
                 have = f"columns {known}" if known else f"{self.n_features_in_} columns"
-                raise ValueError(f"{argument}: no column {name!r}; X has {have}.")
+                raise ValueError(
+                    f"{argument}: no column {name!r}; X has {have}: give a name that X "
+                    "has, or a position counted from 0."
+                )
         return np.array(places, dtype=int)
 
 

@@ -276,7 +276,10 @@ class EMGaussianMixture(BaseEstimator):
         if self.n_classes < 2:
             raise ValueError(f"n_classes must be at least 2, got {self.n_classes}.")
         if not self.ridge >= 0:
-            raise ValueError(f"ridge must not be negative, got {self.ridge}.")
+            raise ValueError(
+                f"ridge must not be negative, got {self.ridge}: give 0 or a small "
+                "number such as 1e-6."
+            )
         if self.family not in FAMILIES:
             raise ValueError(
                 f"family must be one of {sorted(FAMILIES)}, got {self.family!r}."

@@ -114,10 +114,12 @@ def efficiency_gap(lengths, oracle_lengths) -> float:
 def _check(tau, z) -> tuple[np.ndarray, np.ndarray]:
     tau, z = check_2d(tau, "tau"), np.asarray(z)
     if z.shape != (len(tau),):
-        raise ValueError(f"z must have shape ({len(tau)},), got {z.shape}.")
+        raise ValueError(
+            f"z must have shape ({len(tau)},), got {z.shape}: give one class a row."
+        )
     if z.size and not (z.min() >= 0 and z.max() < tau.shape[1]):
         raise ValueError(
-            f"z must hold classes 0 .. {tau.shape[1] - 1}, the columns of tau; "
-            f"got values from {z.min()} to {z.max()}."
+            f"z must hold classes 0 .. {tau.shape[1] - 1}, the columns of tau; got "
+            f"values from {z.min()} to {z.max()}: number the classes from 0."
         )
     return tau, z.astype(int)

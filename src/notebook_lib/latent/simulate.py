@@ -219,9 +219,14 @@ class LatentClassDGP:
         if not abs(self.rho) < 1:
             raise ValueError(f"rho is a correlation: give |rho| < 1, got {self.rho}.")
         if not self.sigma > 0:
-            raise ValueError(f"sigma must be positive, got {self.sigma}.")
+            raise ValueError(
+                f"sigma must be positive, got {self.sigma}: give a standard deviation "
+                "such as 1."
+            )
         if not self.scale > 0:
-            raise ValueError(f"scale must be positive, got {self.scale}.")
+            raise ValueError(
+                f"scale must be positive, got {self.scale}: give a number such as 1."
+            )
         if not self.condition >= 1:
             raise ValueError(f"condition must be at least 1, got {self.condition}.")
         if self.structure not in STRUCTURES:
@@ -230,15 +235,15 @@ class LatentClassDGP:
             )
         if self.slopes is not None and np.shape(self.slopes)[0] != self.n_classes:
             raise ValueError(
-                f"slopes needs one row a class: {self.n_classes}, "
-                f"got {np.shape(self.slopes)[0]}."
+                f"slopes needs one row a class: {self.n_classes}, got "
+                f"{np.shape(self.slopes)[0]}; add or drop rows."
             )
         if self.pi is not None:
             ok = len(self.pi) == self.n_classes and min(self.pi) >= 0
             if not (ok and np.isclose(sum(self.pi), 1)):
                 raise ValueError(
-                    f"pi must hold {self.n_classes} probabilities that sum to 1, "
-                    f"got {self.pi}."
+                    f"pi must hold {self.n_classes} probabilities that sum to 1, got "
+                    f"{self.pi}: give one a class, divided by their sum."
                 )
 
     def _make_covariances(self) -> np.ndarray:

@@ -40,7 +40,10 @@ def plug_in_bandwidth(x, y):
     x, y = check_1d(x, "x"), check_1d(y, "y")
     check_same_length(x=x, y=y)
     if len(x) < 25:
-        raise ValueError(f"x has {len(x)} rows: the plug-in needs 25 or more")
+        raise ValueError(
+            f"x has {len(x)} rows: the plug-in needs 25 or more; add rows, or use "
+            "leave_one_out_bandwidth"
+        )
     x, y = _trimmed(x, y)
     n, span = len(x), x[-1] - x[0]
     if span <= 0:

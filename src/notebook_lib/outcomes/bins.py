@@ -28,11 +28,15 @@ _EDGE = 1e-9  # an odds value equal to a power must not fall one bin short
 def check_epsilon(epsilon):
     """Return the bin width as a float, refusing what is not a number above 0."""
     if isinstance(epsilon, bool | str) or not np.isscalar(epsilon):
-        raise ValueError(f"epsilon must be a number above 0, got {epsilon!r}")
+        raise ValueError(
+            f"epsilon must be a number above 0, got {epsilon!r}: give one such as "
+            "epsilon=0.1"
+        )
     if not 0 < epsilon < np.inf:
         raise ValueError(
-            f"epsilon must be above 0, got {epsilon!r}; it is the factor by which the "
-            "odds may vary inside a bin, minus one"
+            f"epsilon must be above 0 and finite, got {epsilon!r}: give one such as "
+            "epsilon=0.1, the factor by which the odds may vary inside a bin, minus "
+            "one"
         )
     return float(epsilon)
 
@@ -256,6 +260,8 @@ def _check_cells(cells, m):
             "point its cell"
         )
     if m and cells.min() < 0:
-        raise ValueError("cells must be numbered from 0: a negative one was given")
+        raise ValueError(
+            "cells must be numbered from 0: a negative one was given; renumber them"
+        )
     values, compact = np.unique(cells, return_inverse=True)
     return compact, len(values)

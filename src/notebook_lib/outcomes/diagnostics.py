@@ -143,7 +143,10 @@ def suggest_epsilon(propensity, A, alpha, *, share=0.5, candidates=_CANDIDATES):
     """
     propensity, A = check_propensity(propensity), check_indicator(A)
     if A.all() or not A.any():
-        raise ValueError("A must hold both kinds of rows to compare them")
+        raise ValueError(
+            "A must hold both kinds of rows to compare them: give rows with and rows "
+            "without an outcome"
+        )
     for epsilon in candidates:
         bins = odds_bins(propensity, epsilon)
         mass = mass_at_infinity(bins[A], bins[~A], variant="one_rep")

@@ -37,11 +37,17 @@ def effect_intervals(intervals, observed, *, treated):
     """
     intervals = np.asarray(intervals, dtype=float)
     if intervals.ndim not in (2, 3) or intervals.shape[1] != 2:
-        raise ValueError(f"intervals must have shape (n, 2, ...), {intervals.shape=}")
+        raise ValueError(
+            f"intervals must have shape (n, 2, ...), got {intervals.shape}: give what "
+            "predict_interval returns"
+        )
     observed = check_1d(observed, "observed")
     if len(observed) != len(intervals):
-        raise ValueError(f"intervals: {len(intervals)} rows, observed: {len(observed)}")
+        raise ValueError(
+            f"intervals has {len(intervals)} rows and observed has {len(observed)}: "
+            "give one observed outcome a row"
+        )
     if not isinstance(treated, bool | np.bool_):
-        raise ValueError("treated must be True or False: one group at a time")
+        raise ValueError("treated must be True or False: give one group at a time")
     seen = observed.reshape(-1, *[1] * (intervals.ndim - 1))
     return seen - intervals[:, ::-1] if treated else intervals - seen

@@ -53,14 +53,15 @@ def split_outcome(y, name="y"):
     if y is None:
         raise ValueError(
             f"MissingOutcomeConformal requires {name} to be passed, but the target "
-            f"{name} is None"
+            f"{name} is None: give outcomes, NaN where missing"
         )
     y = column_or_1d(np.asarray(y), warn=True)
     try:
         y = pd.to_numeric(pd.Series(y)).to_numpy(float, na_value=np.nan)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"{name} must hold numbers (NaN where missing): {error}"
+            f"{name} must hold numbers (NaN where missing): encode or drop the rest "
+            f"({error})"
         ) from None
     if np.isinf(y).any():
         raise ValueError(
@@ -198,7 +199,10 @@ class MissingOutcomeConformal(RegressorMixin, MetaEstimatorMixin, BaseEstimator)
         y, observed = split_outcome(y)
         _check_rows(X, y)
         if not observed.any():
-            raise ValueError("y holds no observed outcome: there is nothing to learn")
+            raise ValueError(
+                "y holds no observed outcome: there is nothing to learn; give a "
+                "number in some rows"
+            )
         self.propensity_ = PropensityModel(self.propensity).fit(X, observed)
         rows = _take(X, observed)
         if self.conformity_score == "absolute":
@@ -429,7 +433,7 @@ def _take(X, rows):
 def _check_rows(X, y):
     n = _num_samples(X)
     if n != len(y):
-        raise ValueError(f"X has {n} rows and y has {len(y)}")
+        raise ValueError(f"X has {n} rows and y has {len(y)}: give one outcome a row")
 
 
 def cross_intervals(model, X, y, *, n_splits=2, random_state=0):
@@ -465,7 +469,10 @@ def cross_intervals(model, X, y, *, n_splits=2, random_state=0):
         If there is more than one level or fewer than two parts.
     """
     if len(check_alpha(model.alpha)) > 1:
-        raise ValueError("alpha must be one level here")
+        raise ValueError(
+            f"alpha must be one level here, got {model.alpha!r}: call once for each "
+            "level"
+        )
     if isinstance(n_splits, bool) or int(n_splits) != n_splits or n_splits < 2:
         raise ValueError(f"n_splits must be an integer of at least 2, got {n_splits!r}")
     y, observed = split_outcome(y)

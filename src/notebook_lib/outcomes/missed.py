@@ -46,7 +46,10 @@ def _check(scores, bins, test_bins, allow_infinite):
     layout = bin_layout(bins, test_bins)
     rows, single = check_scores(scores, len(bins), allow_infinite=allow_infinite)
     if not single:
-        raise ValueError("scores must be one-dimensional here")
+        raise ValueError(
+            f"scores must be one-dimensional here, got shape {rows.shape}: call once "
+            "for each row"
+        )
     return layout, rows[0]
 
 
@@ -177,4 +180,7 @@ def _check_delta(delta):
     try:
         return one_alpha(delta)
     except ValueError as error:
-        raise ValueError(str(error).replace("alpha", "delta")) from None
+        raise ValueError(
+            f"{str(error).split(';')[0].replace('alpha', 'delta')}; it bounds the "
+            "chance that the sets miss more than alpha, such as delta=0.1"
+        ) from None

@@ -57,11 +57,17 @@ def check_indicator(A, name="A"):
     """
     A = np.asarray(A)
     if A.ndim != 1:
-        raise ValueError(f"{name} must be one-dimensional, got shape {A.shape}")
+        raise ValueError(
+            f"{name} must be one-dimensional, got shape {A.shape}: give one 0 or 1 a "
+            "row"
+        )
     if A.dtype == bool:
         return A
     if A.size and not (A.dtype.kind in "iuf" and np.isin(A, (0, 1)).all()):
-        raise ValueError(f"{name} must hold 0 and 1 only (1 = outcome observed)")
+        raise ValueError(
+            f"{name} must hold 0 and 1 only (1 = outcome observed): convert other "
+            "labels first"
+        )
     return A.astype(bool)
 
 
@@ -115,11 +121,12 @@ class KernelPropensity(ClassifierMixin, BaseEstimator):
         if len(self.classes_) > 2:
             raise ValueError(
                 "Only binary classification is supported. The type of the target is "
-                f"{type_of_target(y)}."
+                f"{type_of_target(y)}. Give 0 and 1 (1 = outcome observed)"
             )
         if len(self.classes_) < 2:
             raise ValueError(
-                "Classifier can't train when only one class is present: y is constant"
+                "Classifier can't train when only one class is present: y is "
+                "constant; give rows of both kinds"
             )
         spread = X.std(axis=0)
         self.scale_ = np.where((X.shape[1] > 1) & (spread > 0), spread, 1.0)
@@ -130,7 +137,10 @@ class KernelPropensity(ClassifierMixin, BaseEstimator):
     def _choose(self):
         if not isinstance(self.bandwidth, str):
             if not 0 < self.bandwidth < np.inf:
-                raise ValueError(f"bandwidth must be above 0, got {self.bandwidth!r}")
+                raise ValueError(
+                    f"bandwidth must be above 0, got {self.bandwidth!r}: give a finite "
+                    "number, 'plug-in' or 'leave-one-out'"
+                )
             return float(self.bandwidth)
         if self.bandwidth not in ("plug-in", "leave-one-out"):
             raise ValueError(
@@ -282,8 +292,8 @@ class PropensityModel(BaseEstimator):
             model, clip = self.model, 1e-6
         else:
             raise ValueError(
-                "model must be a name, a classifier with predict_proba, or a function "
-                f"of X, got {self.model!r}"
+                f"model must be one of {', '.join(_NAMED)}, a classifier with "
+                f"predict_proba, or a function of X, got {self.model!r}"
             )
         clip = clip if self.clip is None else self.clip
         if not 0 < clip < 0.5:

@@ -201,7 +201,8 @@ def _as_number(column, name):
         codes = text.map({level: i for i, level in enumerate(_ORDERED[name])})
         if codes.isna().any():
             raise ValueError(
-                f"{name} holds unknown levels: {sorted(set(text[codes.isna()]))}"
+                f"{name} holds unknown levels: {sorted(set(text[codes.isna()]))}; use "
+                f"{', '.join(_ORDERED[name])}"
             )
         return codes.astype(float)
     if name == "nonwhite":

@@ -67,14 +67,19 @@ def cell_levels(sizes, alpha, allocation="paper"):
 
 def _check_spending(levels, sizes, alpha):
     if len(levels) != len(sizes):
-        raise ValueError(f"allocation has {len(levels)} levels for {len(sizes)} cells")
+        raise ValueError(
+            f"allocation has {len(levels)} levels for {len(sizes)} cells: give one "
+            "level a cell"
+        )
     if (levels < 0).any():
-        raise ValueError("allocation must hold levels >= 0")
+        raise ValueError(
+            f"allocation must hold levels >= 0, got {levels.min():g}: raise it to 0"
+        )
     spent = float(sizes @ levels / sizes.sum())
     if spent > alpha + TOLERANCE:
         raise ValueError(
             f"allocation spends {spent:.4g} on average over test points, more than "
-            f"alpha = {alpha:g}"
+            f"alpha = {alpha:g}: lower its levels"
         )
 
 

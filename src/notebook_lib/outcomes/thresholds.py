@@ -27,19 +27,27 @@ def check_scores(scores, n_bins, *, allow_infinite=False):
     try:
         scores = np.asarray(scores, dtype=float)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"scores must hold numbers only: {error}") from None
+        raise ValueError(
+            f"scores must hold numbers only: drop the rest ({error})"
+        ) from None
     if scores.ndim not in (1, 2):
-        raise ValueError(f"scores must have shape (n,) or (R, n), got {scores.shape}")
+        raise ValueError(
+            f"scores must have shape (n,) or (R, n), got {scores.shape}: give one "
+            "score for each calibration row"
+        )
     rows = scores if scores.ndim == 2 else scores[None]
     check_same_length(scores=rows[0] if len(rows) else (), bins=range(n_bins))
     if scores.size and not np.isfinite(scores.sum()):
         if np.isnan(scores).any():
             raise ValueError(
                 f"scores holds {int(np.isnan(scores).sum())} NaN: an outcome or a "
-                "prediction is missing in a calibration row"
+                "prediction is missing in a calibration row; drop those rows"
             )
         if np.isneginf(scores).any():
-            raise ValueError("scores holds -inf")
+            raise ValueError(
+                f"scores holds {int(np.isneginf(scores).sum())} values of -inf: drop "
+                "those rows, or repair the score"
+            )
         if np.isposinf(scores).any() and not allow_infinite:
             raise ValueError(
                 f"scores holds {int(np.isposinf(scores).sum())} infinite values; "
@@ -60,7 +68,9 @@ def one_alpha(alpha):
     """Return one level as an exact fraction in (0, 1)."""
     levels = check_alpha(alpha)
     if len(levels) > 1:
-        raise ValueError("alpha must be one level here")
+        raise ValueError(
+            f"alpha must be one level here, got {len(levels)}: call once for each level"
+        )
     return as_fraction(levels[0])
 
 

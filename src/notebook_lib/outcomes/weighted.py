@@ -123,8 +123,8 @@ def _check_weights(weights, name):
     weights = check_1d(weights, name)
     if weights.size and weights.min() < 0:
         raise ValueError(
-            f"{name} holds {int((weights < 0).sum())} negative values: a density "
-            "ratio is >= 0"
+            f"{name} holds {int((weights < 0).sum())} negative values: a density ratio "
+            "is >= 0; raise estimates below 0 to 0"
         )
     return weights
 
