@@ -185,7 +185,7 @@ def test_published_numbers_load():
         table = claims.load_published(chapter)
         assert pd.api.types.is_numeric_dtype(table["value"])
         assert {"source", "table", "setting", "row", "method", "metric"} < set(table)
-    with pytest.raises(ValueError, match="for 02, 03, 04, 05"):
+    with pytest.raises(ValueError, match="choose one of 02, 03, 04, 05"):
         claims.load_published("01")
 
 

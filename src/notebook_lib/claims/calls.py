@@ -200,7 +200,9 @@ def differs(
     """
     _check_call(id, scale)
     if not why.strip():
-        raise ValueError("why must say why the result differs")
+        raise ValueError(
+            "why must say why the result differs: give the reason in a sentence"
+        )
     expected = published if expected is None else expected
     if expected is None:
         raise ValueError("give expected (or published): what does the document say?")
@@ -242,7 +244,10 @@ def not_attempted(
     """
     _check_call(id, scale)
     if not why.strip():
-        raise ValueError("why must say why the claim was not attempted")
+        raise ValueError(
+            "why must say why the claim was not attempted: give the reason in a "
+            "sentence"
+        )
     return emit(Record(id, part, scale, NOT_ATTEMPTED, why=why, note=note))
 
 
@@ -253,7 +258,10 @@ def _check_call(id: str, scale: str) -> None:
     if known and id not in known:
         near = difflib.get_close_matches(id, known, 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"{id!r} is not a claim of data/claims.csv{hint}")
+        raise ValueError(
+            f"{id!r} is not a claim of data/claims.csv: give an id that is listed "
+            f"there{hint}"
+        )
 
 
 @lru_cache(maxsize=1)

@@ -68,8 +68,12 @@ def _refuse_nan(**parts) -> None:
     for name, value in parts.items():
         if value is not None and np.isnan(np.asarray(value, dtype=float)).any():
             raise ValueError(
-                f"{name} is NaN"
-                + ("; it takes at least two replicates" if name == "mc_error" else "")
+                f"{name} is NaN: "
+                + (
+                    "take at least two replicates"
+                    if name == "mc_error"
+                    else "give a number"
+                )
             )
 
 
@@ -85,7 +89,9 @@ def _worst(observed, slacks, words, mc_error) -> Outcome:
     slack = np.where(np.isnan(slack), -np.inf, slack)  # NaN satisfies nothing
     observed = np.broadcast_to(observed, slack.shape)
     if slack.size == 0:
-        raise ValueError("observed is empty: nothing was checked")
+        raise ValueError(
+            "observed is empty: nothing was checked; give at least one value"
+        )
     # Rounded, so that a tie broken by noise does not differ between machines.
     at = np.unravel_index(int(np.argmin(np.round(slack, 12))), slack.shape)
     holds = bool(np.all(slack >= 0))
@@ -105,11 +111,16 @@ def _worst(observed, slacks, words, mc_error) -> Outcome:
 def _judge_exact(observed, expected, at_least, at_most) -> Outcome:
     """Flags and texts: equality, nothing else."""
     if at_least is not None or at_most is not None:
-        raise ValueError("at_least and at_most need a numeric observed value")
+        raise ValueError(
+            "at_least and at_most need a numeric observed value: use expected for a "
+            "flag or a text"
+        )
     wanted = True if expected is None else expected
     values = np.atleast_1d(np.asarray(observed))
     if values.size == 0:
-        raise ValueError("observed is empty: nothing was checked")
+        raise ValueError(
+            "observed is empty: nothing was checked; give at least one value"
+        )
     equal = values == np.asarray(wanted)
     holds = bool(np.all(equal))
     at = int(np.argmin(np.broadcast_to(equal, values.shape).ravel()))

@@ -26,7 +26,9 @@ def load_published(chapter: str) -> pd.DataFrame:
     path = folder / f"{chapter[:2]}_published.csv"
     if not path.is_file():
         there = ", ".join(sorted(p.name[:2] for p in folder.glob("*_published.csv")))
-        raise ValueError(f"no published numbers for chapter {chapter!r}; for {there}")
+        raise ValueError(
+            f"no published numbers for chapter {chapter!r}: choose one of {there}"
+        )
     return pd.read_csv(path)
 
 
@@ -56,7 +58,10 @@ def printed(chapters: dict[str, str]) -> dict[str, list[str]]:
     lines: dict[str, list[str]] = {}
     for entry in wanted.to_dict("records"):
         if entry["id"] not in chapters:
-            raise ValueError(f"published/claims.csv: {entry['id']!r} is no claim")
+            raise ValueError(
+                f"published/claims.csv: {entry['id']!r} is no claim; correct the id, "
+                "or drop the line"
+            )
         number = chapters[entry["id"]][:2]
         if number not in tables:
             tables[number] = load_published(number)
@@ -64,7 +69,7 @@ def printed(chapters: dict[str, str]) -> dict[str, list[str]]:
         if values.empty:
             raise ValueError(
                 f"published/claims.csv: {entry['id']}, {entry['label']!r} finds no "
-                f"number with {entry['query']!r}"
+                f"number with {entry['query']!r}; correct the query"
             )
         low, high = _text(values.min()), _text(values.max())
         text = low if low == high else f"{low} to {high}"

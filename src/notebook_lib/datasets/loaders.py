@@ -37,8 +37,9 @@ def _checked(frame: pd.DataFrame, spec: Spec) -> pd.DataFrame:
     """Check the shape of the table as stored, and say where it came from."""
     if frame.shape != spec.shape:
         raise ChecksumError(
-            f"{spec.file} has {frame.shape[0]} rows and {frame.shape[1]} columns, "
-            f"not {spec.shape[0]} and {spec.shape[1]}: it is not {spec.source}"
+            f"{spec.file} has {frame.shape[0]} rows and {frame.shape[1]} columns, not "
+            f"{spec.shape[0]} and {spec.shape[1]}: it is not {spec.source}; replace "
+            "the file"
         )
     frame.attrs["source"] = spec.source
     return frame

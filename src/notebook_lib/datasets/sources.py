@@ -137,7 +137,10 @@ def _keep(spec: Spec, content: bytes) -> Path:
     """Write to the first cache folder that can be written; rename last."""
     found = hashlib.sha256(content).hexdigest()
     if spec.sha256 and found != spec.sha256:
-        raise ChecksumError(f"{spec.source} has sha256 {found}, not {spec.sha256}")
+        raise ChecksumError(
+            f"{spec.source} has sha256 {found}, not {spec.sha256}: try again later, or "
+            f"put the right file into the folder that {DATA_VARIABLE} names"
+        )
     reasons = []
     for folder in cache_folders():
         try:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-__all__ = ["ColumnKind", "column_kind", "suspicious_codes"]
+__all__ = ["ColumnKind", "column_kind", "level_text", "suspicious_codes"]
 
 #: Texts that stand for a missing value, blanks around them or not.
 BLANKS = ("", "?", "-", "--", ".", "..", "missing", "NA", "N/A", "n/a", "nan", "NULL")
@@ -69,6 +69,7 @@ def column_kind(values, name, *, order=None, keep=False):
     ValueError
         If numbers are infinite or mixed with words, or a level is not in `order`.
     """
+    _refuse_odd(values, name)
     values = _plain(values)
     seen = values.dropna()
     if not len(seen):
@@ -78,9 +79,12 @@ def column_kind(values, name, *, order=None, keep=False):
     if isinstance(values.dtype, pd.CategoricalDtype):
         if values.cat.ordered:
             return _ordinal(values, name, list(values.cat.categories))
-        values = _text(values.astype(object))
+        # Whoever made a category of numbers means names, not amounts.
+        values = level_text(values)
         seen = values.dropna()
-    kind = _guess(values, seen, name)
+        kind = _words(values, seen)
+    else:
+        kind = _guess(values, seen, name)
     if seen.nunique() == 1:
         told = "one value only: left out"
         if len(seen) < len(values):
@@ -89,6 +93,55 @@ def column_kind(values, name, *, order=None, keep=False):
     if keep and kind.kind in ("identifier", "text", "date"):
         return _kept(kind, name)
     return kind
+
+
+def level_text(values):
+    """Levels as text: 3, 3.0 and "3 " are one level, in any table that holds it.
+
+    Parameters
+    ----------
+    values : Series, shape (n,)
+        Levels of any type.
+
+    Returns
+    -------
+    Series of object, shape (n,)
+        Text, NaN where a level is missing.
+
+    Examples
+    --------
+    >>> level_text(pd.Series([3.0, None, 2.5])).tolist()
+    ['3', nan, '2.5']
+    """
+    values = values.astype(object)
+    known = values[values.notna()].map(_one_level)
+    return known[~known.isin(BLANKS)].reindex(values.index).astype(object)
+
+
+def _one_level(level):
+    number = isinstance(level, int | float | np.number)
+    if number and not isinstance(level, bool) and float(level).is_integer():
+        return str(int(level))
+    return str(level).strip()
+
+
+def _refuse_odd(values, name):
+    """Refuse cells that are no single real value."""
+    if pd.api.types.is_complex_dtype(values.dtype):
+        raise ValueError(
+            f"column {name!r} holds complex numbers: give their real and imaginary "
+            "parts a column each, or drop it"
+        )
+    if values.dtype != object:
+        return
+    several = list | tuple | dict | set | np.ndarray
+    holders = values.map(lambda v: isinstance(v, several))
+    if holders.any():
+        kind = type(values[holders].iloc[0]).__name__
+        raise ValueError(
+            f"column {name!r} holds more than one value in a cell ({kind}): give each "
+            "value a column of its own, or drop it"
+        )
 
 
 def _plain(values):
@@ -196,15 +249,21 @@ def _kept(kind, name):
 
 
 def _ordinal(values, name, order):
-    known = {level: rank for rank, level in enumerate(order)}
-    seen = values.dropna()
-    strange = sorted({str(v) for v in seen if v not in known})
+    levels = level_text(pd.Series(list(order), dtype=object)).tolist()
+    known = {level: rank for rank, level in enumerate(levels)}
+    if len(known) < len(levels):
+        raise ValueError(
+            f"the ordinal levels {list(order)} of column {name!r} name a level twice: "
+            "name each once, from low to high"
+        )
+    values = level_text(values)
+    strange = sorted(set(values.dropna()) - set(known))
     if strange:
         raise ValueError(
             f"column {name!r} holds {', '.join(map(repr, strange[:3]))}, not among the "
             f"ordinal levels {list(order)}: name every level, from low to high"
         )
-    ranks = values.astype(object).map(known).astype(float)
+    ranks = values.map(known).astype(float)
     return ColumnKind("ordinal", ranks, f"ranks 0 to {len(known) - 1}")
 
 

@@ -15,11 +15,11 @@ from ..exceptions import InfiniteSetWarning
 from ..quantiles import smallest_calibration_size
 from ..split import ConformalizedQuantileRegressor, SplitConformalClassifier
 from .encoding import TableEncoder, mask_names
+from .many_rows import ExactOnSome, SomeOf, calibration_limits
 from .models import filled, outcome_model
 
 __all__ = ["Parts", "Sets", "build_estimator", "complete_sets", "split_rows"]
 
-_MAX_CALIBRATION = 2000
 _MANY_COLUMNS = 40
 _SUBSAMPLE = {
     "exact": "exact",
@@ -95,7 +95,9 @@ def split_rows(table, *, seed=0):
     return Parts(*(np.sort(part) for part in np.split(rows, cuts)))
 
 
-def build_estimator(table, method, *, alpha=0.1, model="auto", n_train=None):
+def build_estimator(
+    table, method, *, alpha=0.1, model="auto", n_train=None, n_max=None
+):
     """The library's estimator behind a method, unfitted.
 
     Parameters
@@ -111,6 +113,8 @@ def build_estimator(table, method, *, alpha=0.1, model="auto", n_train=None):
         As in :func:`outcome_model`.
     n_train : int, optional
         Training rows, half of those with an outcome by default.
+    n_max : int, optional
+        Calibration rows of one mask, at most, for ``"exact"``; all by default.
 
     Returns
     -------
@@ -129,9 +133,12 @@ def build_estimator(table, method, *, alpha=0.1, model="auto", n_train=None):
     imputer = SimpleImputer(keep_empty_features=True) if width > _MANY_COLUMNS else None
     options = dict(imputer=imputer, alpha=alpha)
     if labels:
-        return covariates.CPMDANestedStarClassifier(
-            inner, subsample=_SUBSAMPLE[method], **options
-        )
+        rule = _SUBSAMPLE[method]
+        if n_max is not None and method == "exact":
+            rule = SomeOf(covariates.Exact(), n_max)
+        return covariates.CPMDANestedStarClassifier(inner, subsample=rule, **options)
+    if n_max is not None and method == "exact":
+        return ExactOnSome(inner, n_max=n_max, **options)
     if method in ("nested", "adaptive"):
         return covariates.CPMDANestedStar(
             inner, subsample=_SUBSAMPLE[method], **options
@@ -173,16 +180,15 @@ def complete_sets(table, method, train, calibrate, rows, *, alpha, model="auto")
         If a label of the calibration rows was in no training row.
     """
     _check_labels(table, train, calibrate)
-    if method != "split" and len(calibrate) > _MAX_CALIBRATION:
-        # Each test row is compared with each calibration row: 2000 are plenty.
-        calibrate = calibrate[
-            np.linspace(0, len(calibrate) - 1, _MAX_CALIBRATION).astype(int)
-        ]
+    in_all, each = calibration_limits(table, method, alpha)
+    if in_all is not None and len(calibrate) > in_all:
+        spread = np.linspace(0, len(calibrate) - 1, in_all)
+        calibrate = calibrate[spread.astype(int)]
     encoder = TableEncoder().fit(table.X.iloc[train])
     raw = method == "split" or (table.task == "classification" and method == "imputed")
     encode = (lambda X: X) if raw else encoder.transform
     estimator = build_estimator(
-        table, method, alpha=alpha, model=model, n_train=len(train)
+        table, method, alpha=alpha, model=model, n_train=len(train), n_max=each
     )
     y = table.y.to_numpy()
     with warnings.catch_warnings():
@@ -205,7 +211,7 @@ def complete_sets(table, method, train, calibrate, rows, *, alpha, model="auto")
 
 def _predict(estimator, rows, table):
     if not len(rows):
-        raise ValueError("there are no rows to predict")
+        raise ValueError("there are no rows to predict: give at least one")
     if table.task == "classification":
         prediction, labels = estimator.predict_set(rows)
         return prediction, None, labels

@@ -66,7 +66,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):
             names += labels
             sources += [name] * len(labels)
         if not names:
-            raise ValueError("no column of X has two different values in these rows")
+            raise ValueError(
+                "no column of X has two different values in these rows: add columns, "
+                "or rows that differ"
+            )
         self.columns_ = list(self._encoders)
         self._names = np.array(names, dtype=object)
         self.sources_ = np.array(sources, dtype=object)
@@ -88,7 +91,9 @@ class TableEncoder(TransformerMixin, BaseEstimator):
         check_is_fitted(self, "columns_")
         absent = [name for name in self.columns_ if name not in X.columns]
         if absent:
-            raise ValueError(f"X lacks the column {absent[0]!r}")
+            raise ValueError(
+                f"X lacks the column {absent[0]!r}: add it (blank where unknown)"
+            )
         parts = []
         for name, encoder in self._encoders.items():
             if encoder is None:

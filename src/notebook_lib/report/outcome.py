@@ -120,7 +120,10 @@ def overlap(table, *, epsilon=0.1, seed=0):
         If no outcome is missing.
     """
     if table.observed.all():
-        raise ValueError(f"{table.target!r} has no missing value: nothing to weight")
+        raise ValueError(
+            f"{table.target!r} has no missing value: nothing to weight; use a table "
+            "whose target has gaps"
+        )
     part, found = _parts(table, seed), []
     for k in range(_PARTS):
         inside = part == k

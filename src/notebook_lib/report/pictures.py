@@ -97,7 +97,8 @@ def plot_coverage(checked, alpha):
     part = checked[np.isclose(checked["alpha"], alpha)].head(_MOST + 1)
     if not len(part):
         raise ValueError(
-            f"checked has no alpha={alpha!r}; it has {checked['alpha'].unique()}"
+            f"checked has no alpha={alpha!r}: choose one of "
+            f"{checked['alpha'].unique().tolist()}"
         )
     fig, ax = plt.subplots(figsize=(6.4, 1.3 + 0.36 * len(part)), layout="constrained")
     place = np.arange(len(part))[::-1]

@@ -112,9 +112,12 @@ def _new_rows(table, new):
     if isinstance(new, pd.DataFrame | str | Path):
         rows = table.covariates(new)
         if not len(rows):
-            raise ValueError("new has no rows")
+            raise ValueError("new has no rows: give at least one")
         return rows
-    raise ValueError(f"new must be a DataFrame or a path, got {type(new).__name__}")
+    raise ValueError(
+        f"new must be a DataFrame or a path, got {type(new).__name__}: convert it with "
+        "pandas.DataFrame"
+    )
 
 
 def _by_masks(table, method, levels, new, model, seed):
@@ -229,8 +232,8 @@ def check_coverage(result, *, min_rows=10):
     known = result[result["covered"].notna()]
     if not len(known):
         raise ValueError(
-            "no row of result has a known outcome: coverage on missing outcomes cannot "
-            "be measured"
+            "no row of result has a known outcome: coverage on missing outcomes "
+            "cannot be measured; fill in some of them and predict again"
         )
     frames = []
     for level, part in known.groupby("alpha", sort=True):

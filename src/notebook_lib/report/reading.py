@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .columns import BLANKS, USED, column_kind
+from .columns import BLANKS, USED, column_kind, level_text
 from .remarks import column_notes, table_notes
 
 __all__ = ["EXAMPLE_TARGET", "Table", "example_path", "read_table"]
@@ -45,6 +45,8 @@ class Table:
         What was left out and what to look at, in sentences.
     orders : dict
         Levels of the ordinal columns, low to high.
+    missing_values : tuple
+        What stands for missing beside blanks, in new rows too.
     """
 
     target: str
@@ -54,13 +56,14 @@ class Table:
     columns: pd.DataFrame
     notes: tuple = ()
     orders: dict = field(default_factory=dict)
+    missing_values: tuple = ()
 
     @property
     def observed(self):
         """Which rows have their outcome, ndarray of bool, shape (n,)."""
         return self.y.notna().to_numpy()
 
-    def covariates(self, source, *, separator=None, missing_values=()):
+    def covariates(self, source, *, separator=None, missing_values=None):
         """Covariates of other rows, read in the same way.
 
         Parameters
@@ -69,19 +72,22 @@ class Table:
             A table with the same columns in any order; the outcome may be absent.
         separator : str, optional
             As in :func:`read_table`.
-        missing_values : sequence
-            As in :func:`read_table`.
+        missing_values : sequence, optional
+            As in :func:`read_table`; those of the table by default.
 
         Returns
         -------
         DataFrame, shape (m, d)
-            Columns as in ``X``.
+            Columns as in ``X``, rows in their order. Labels that are not unique are
+            replaced by numbers from 0.
 
         Raises
         ------
         ValueError
             If a column is absent, or holds words where numbers are needed.
         """
+        if missing_values is None:
+            missing_values = self.missing_values
         frame, _ = _load(source, separator, missing_values)
         absent = [name for name in self.X.columns if name not in frame.columns]
         if absent:
@@ -95,7 +101,7 @@ class Table:
             name: _as_kind(frame[name], name, kinds[name], self.orders.get(name))
             for name in self.X.columns
         }
-        return pd.DataFrame(parts, index=frame.index)
+        return pd.DataFrame(parts, index=frame.index).copy()
 
 
 def example_path():
@@ -131,7 +137,8 @@ def read_table(
     source : path, DataFrame or None
         CSV file, table (not changed), or the bundled example.
     target : str
-        Column to predict.
+        Column to predict. A column name that is no text (a number, or a tuple of a
+        table with several header rows) may be given here as it is; it becomes text.
     drop, keep : sequence of str
         Columns to leave out, and columns to use although they look like identifiers.
     ordinal : dict of str to sequence, optional
@@ -141,7 +148,7 @@ def read_table(
     separator : str, optional
         Of the CSV file; found by looking if not given.
     task : {"auto", "regression", "classification"}
-        ``"auto"`` takes text and targets of two values as labels.
+        ``"auto"`` takes text, pandas categories and targets of two values as labels.
 
     Returns
     -------
@@ -164,11 +171,18 @@ def read_table(
         raise ValueError(
             f"task must be 'auto', 'regression' or 'classification', got {task!r}"
         )
+    lists = {"drop": drop, "keep": keep, "missing_values": missing_values}
+    for argument, given in lists.items():
+        if isinstance(given, str):
+            raise ValueError(
+                f"{argument} must be a list, got {given!r}: use [{given!r}]"
+            )
     source = example_path() if source is None else source
     frame, notes = _load(source, separator, missing_values)
-    _check_names(frame, target, drop, keep, ordinal)
+    target, drop, keep = _name(target), [*map(_name, drop)], [*map(_name, keep)]
+    orders = {_name(name): list(levels) for name, levels in (ordinal or {}).items()}
+    _check_names(frame, target, drop, keep, orders)
     y, task = _target(frame[target], target, task)
-    orders = {name: list(levels) for name, levels in (ordinal or {}).items()}
     parts, rows = {}, []
     for name in frame.columns:
         if name == target:
@@ -192,9 +206,11 @@ def read_table(
             f"no column is left to predict {target!r} from: see keep=, or add columns"
         )
     columns = pd.DataFrame(rows)
-    X = pd.DataFrame(parts, index=frame.index)
+    # A copy in one block: a frame made of many single columns is slow to work on.
+    X = pd.DataFrame(parts, index=frame.index).copy()
     notes = [*notes, *column_notes(columns), *table_notes(frame, X, y, target)]
-    return Table(target, task, X, y, columns, tuple(notes), orders)
+    told = tuple(missing_values)
+    return Table(target, task, X, y, columns, tuple(notes), orders, told)
 
 
 def _leave_out_companions(parts, rows, y, keep):
@@ -238,18 +254,25 @@ def _load(source, separator, missing_values):
         frame, notes = source.copy(), []
     else:
         frame, notes = _read_csv(Path(source), separator, missing_values)
-    frame.columns = [str(name).strip() for name in frame.columns]
+    frame.columns = [_name(name) for name in frame.columns]
     twice = frame.columns[frame.columns.duplicated()].unique().tolist()
     if twice:
         raise ValueError(f"column {twice[0]!r} appears twice: give each its own name")
     if not len(frame):
-        raise ValueError("the table has no rows")
+        raise ValueError(f"the table has no rows: give at least {MIN_ROWS}")
     if not frame.index.is_unique:
         frame = frame.reset_index(drop=True)
         notes.append("Row labels were not unique: rows are numbered from 0.")
     if len(missing_values):
         frame = _hide(frame, missing_values)
     return frame, notes
+
+
+def _name(label):
+    """Name of a column as text; the parts of a tuple in one line."""
+    if isinstance(label, tuple):
+        return " ".join(filter(None, map(_name, label)))
+    return str(label).strip()
 
 
 def _hide(frame, missing_values):
@@ -276,7 +299,7 @@ def _is_number(text):
 
 def _read_csv(path, separator, missing_values):
     if not path.is_file():
-        raise ValueError(f"there is no file {str(path)!r}")
+        raise ValueError(f"there is no file {str(path)!r}: check the path")
     content, notes = path.read_bytes(), []
     try:
         text = content.decode("utf-8-sig")
@@ -284,7 +307,10 @@ def _read_csv(path, separator, missing_values):
         text = content.decode("latin-1")
         notes.append("The file is not UTF-8: it was read as Latin-1.")
     if not text.strip():
-        raise ValueError(f"the file {path.name!r} is empty")
+        raise ValueError(
+            f"the file {path.name!r} is empty: save the table again, with its column "
+            "names"
+        )
     if separator is None:
         separator = _find_separator(text)
         if separator != ",":
@@ -331,38 +357,46 @@ def _check_names(frame, target, drop, keep, ordinal):
         shown = ", ".join(map(repr, frame.columns[:8]))
         more = ", ..." if frame.shape[1] > 8 else ""
         raise ValueError(
-            f"there is no column {target!r}; the columns are {shown}{more}"
+            f"there is no column {target!r}; the columns are {shown}{more}: choose one "
+            "of them"
         )
-    for argument, names in (("drop", drop), ("keep", keep), ("ordinal", ordinal or ())):
-        if isinstance(names, str):
-            raise ValueError(f"{argument} must be a list of names, got {names!r}")
+    for argument, names in (("drop", drop), ("keep", keep), ("ordinal", ordinal)):
         for name in names:
             if name not in frame.columns:
-                raise ValueError(f"{argument} names {name!r}, which is no column")
+                raise ValueError(
+                    f"{argument} names {name!r}, which is no column: check its spelling"
+                )
             if name == target:
-                raise ValueError(f"{argument} names the target {target!r}")
+                raise ValueError(
+                    f"{argument} names the target {target!r}: leave it out"
+                )
 
 
 # ------------------------------------------------------------------- the target
 
 
 def _target(values, name, task):
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        # Ranks of ordered categories are no amounts: labels, unless told otherwise.
+        task = "classification" if task == "auto" else task
+        values = values.astype(object)
     found = column_kind(values, name, keep=True)
     y = found.values
     seen = y.dropna()
     if found.kind == "never observed":
         raise ValueError(
-            f"the target {name!r} has no value at all: there is nothing to learn from"
+            f"the target {name!r} has no value at all: there is nothing to learn from; "
+            "fill some in, or choose another target"
         )
     if found.kind == "constant":
         raise ValueError(
             f"the target {name!r} has one value only ({seen.iloc[0]!r}): there is "
-            "nothing to predict"
+            "nothing to predict; choose another target"
         )
     if len(seen) < MIN_ROWS:
         raise ValueError(
             f"the target {name!r} is known in {len(seen)} rows; at least {MIN_ROWS} "
-            "are needed to train, calibrate and say anything"
+            "are needed to train, calibrate and say anything: add rows"
         )
     numeric = pd.api.types.is_numeric_dtype(y.dtype)
     if task == "auto":
@@ -379,7 +413,14 @@ def _target(values, name, task):
             f"the target {name!r} has {seen.nunique()} different values, too many for "
             f"labels (at most {MAX_LABELS}): use task='regression', or merge labels"
         )
-    return _labels(y, values), task
+    labels = _labels(y, values)
+    joined = sorted({label for label in labels.dropna() if "|" in label})
+    if joined:
+        raise ValueError(
+            f"the target {name!r} has the label {joined[0]!r}, and '|' stands between "
+            "the labels of a set: write the label without it"
+        )
+    return labels, task
 
 
 def _labels(y, values):
@@ -390,7 +431,7 @@ def _labels(y, values):
         bool
     }:
         return y.map({1.0: "True", 0.0: "False"}).astype(object)
-    return y.map(lambda v: np.nan if pd.isna(v) else f"{v:g}").astype(object)
+    return level_text(y)
 
 
 # ------------------------------------------------------------------- what to say
@@ -404,9 +445,16 @@ def _row(name, kind, used, values, note):
         "used": used,
         "missing": missing,
         "share": missing / len(values),
-        "distinct": int(values.nunique()),
+        "distinct": _distinct(values),
         "note": note,
     }
+
+
+def _distinct(values):
+    try:
+        return int(values.nunique())
+    except TypeError:  # lists in the cells of a column that was left out
+        return int(values.astype(str).nunique())
 
 
 def _as_kind(values, name, kind, order):
@@ -416,12 +464,12 @@ def _as_kind(values, name, kind, order):
             object if kind == "category" else float
         )
     if kind == "category":
-        text = values.astype(object).where(values.notna())
-        return text.map(lambda v: v if pd.isna(v) else str(v).strip())
+        return level_text(values)
     found = column_kind(values, name, order=order, keep=True)
     if not pd.api.types.is_numeric_dtype(found.values.dtype):
         raise ValueError(
             f"column {name!r} holds text in the new rows, such as "
-            f"{found.values.dropna().iloc[0]!r}, and numbers in the table"
+            f"{found.values.dropna().iloc[0]!r}, and numbers in the table: write "
+            "numbers, or leave blanks"
         )
     return found.values.astype(float)

@@ -40,7 +40,7 @@ def table_notes(frame, X, y, target):
         rare labels.
     """
     notes = []
-    copies = int(frame.duplicated().sum())
+    copies = _copies(frame)
     if copies:
         notes.append(
             f"{copies} rows are copies of others: if the same case was entered twice, "
@@ -73,6 +73,13 @@ def table_notes(frame, X, y, target):
                 "say little about it."
             )
     return notes
+
+
+def _copies(frame):
+    try:
+        return int(frame.duplicated().sum())
+    except TypeError:  # lists in the cells of a column that was left out
+        return int(frame.astype(str).duplicated().sum())
 
 
 def _leaks(X, y, target):

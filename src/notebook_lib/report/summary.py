@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.stats import binom
 
 from ..intervals import length
 from .predict import check_coverage
 
 __all__ = ["in_short"]
+
+#: Masks named one by one, at most.
+_SHOWN = 3
+#: Of a false alarm in any mask.
+_CHANCE = 0.025
 
 
 def in_short(table, gaps, choice, result):
@@ -74,12 +80,22 @@ def _coverage(checked):
             f"hold the outcome (95 % interval {100 * one['low']:.1f} to "
             f"{100 * one['high']:.1f} %; wanted {100 * (1 - level):g} %)."
         )
-        low = part.iloc[1:][part.iloc[1:]["high"] < 1 - level]
-        for row in low.itertuples():
+        masks = part.iloc[1:]
+        low = masks[_too_low(masks, level)]
+        for row in low.iloc[:_SHOWN].itertuples():
             yield (
                 f"Rows with mask {row.mask!r} are covered less: "
                 f"{100 * row.coverage:.0f} % of {row.n}."
             )
+        if len(low) > _SHOWN:
+            yield f"So are the rows of {len(low) - _SHOWN} more masks."
+
+
+def _too_low(masks, level):
+    """Which masks are covered less than chance allows in one of them, bool (n,)."""
+    hits = np.rint(masks["coverage"] * masks["n"])
+    chance = binom.cdf(hits, masks["n"], 1 - level)
+    return chance < _CHANCE / max(len(masks), 1)
 
 
 def _sizes(result):

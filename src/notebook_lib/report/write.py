@@ -65,7 +65,10 @@ def write_report(
     if source is None and target is None:
         target = EXAMPLE_TARGET
     if target is None:
-        raise ValueError("target must name the column to predict")
+        raise ValueError(
+            "target must name the column to predict: give target= (--target on the "
+            "command line)"
+        )
     levels = tuple(float(level) for level in check_alpha(alpha))
     reading = {key: value for key, value in reading.items() if value}
     table = read_table(source, target, **reading)

@@ -59,7 +59,7 @@ def register(study: Study) -> Study:
         If another study has the same name.
     """
     if study.name in REGISTRY and REGISTRY[study.name].key != study.key:
-        raise ValueError(f"two studies are named {study.name!r}")
+        raise ValueError(f"two studies are named {study.name!r}: rename one of them")
     REGISTRY[study.name] = study
     return study
 
@@ -89,5 +89,8 @@ def find(name: str) -> Study:
         near = difflib.get_close_matches(name, studies, 3)
         known = "did you mean " + " or ".join(near) if near else "there are "
         known += "" if near else ", ".join(sorted(studies)) or "none"
-        raise ValueError(f"no study named {name!r}; {known}")
+        raise ValueError(
+            f"no study named {name!r}: choose one that python -m notebook_lib.studies "
+            f"list shows; {known}"
+        )
     return studies[name]

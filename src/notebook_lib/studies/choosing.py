@@ -102,7 +102,9 @@ def promise(method: str, mechanism: str | None = None) -> str:
         return _OWN_PROMISES[method]
     if method not in GUIDE_KEYS:
         known = ", ".join([*GUIDE_KEYS, *_OWN_PROMISES])
-        raise ValueError(f"method {method!r} is not in the comparison; it has {known}")
+        raise ValueError(
+            f"method {method!r} is not in the comparison: choose one of {known}"
+        )
     if method in NEEDS_MCAR and mechanism not in (None, "MCAR"):
         nested = GUIDE_KEYS[method] == "nested-star"
         return "marginal, 1 − 2α" if nested else "none: needs MCAR"
@@ -351,7 +353,7 @@ def _existing(value):
     if not isinstance(value, str):
         raise ValueError("give a text")
     if value and not Path(value).is_file():
-        raise ValueError("there is no such file")
+        raise ValueError("there is no such file: check the path, or give an empty text")
     return value
 
 

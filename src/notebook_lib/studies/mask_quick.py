@@ -1,4 +1,4 @@
-"""The tables' replicate for live runs of chapter 3: the same rows for less work.
+"""Live runs of chapter 3's tables: the stored studies' rows for less work.
 
 The stored studies rest on :mod:`notebook_lib.studies.mask_conditional`, whose code
 must stay as it ran. Here all test rows of a replicate share their calibration pairs,
@@ -10,9 +10,11 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+import pandas as pd
 
 from ..covariates import BETA, GaussianLinear, equicorrelated
 from . import mask_conditional as study
+from . import mask_live
 
 
 @lru_cache(maxsize=8)
@@ -49,3 +51,36 @@ def replicate_synthetic(scenario: dict, rng: np.random.Generator) -> list[dict]:
     first = frame["row"] < n
     parts = frame[first].copy(), frame[~first].copy()
     return [row for part in parts for row in study._summary(part, label)]
+
+
+def run(d, mechanism, n_reps, *, seed, base="linear", **options) -> pd.DataFrame:
+    """Run one setting of Tables 1 to 3 live: every method on every mask.
+
+    Parameters
+    ----------
+    d : {3, 5, 8}
+        Number of covariates.
+    mechanism : {"MCAR", "MAR", "MNAR"}
+        What drives the gaps.
+    n_reps : int
+        Repetitions: fresh training, calibration and test rows in each.
+    seed : int
+        Seed of the repetitions; each has its own stream, so that two runs with one
+        seed see the same data.
+    base : {"linear", "network"}
+        Base model.
+    **options
+        The rest of the scenario of :func:`replicate_synthetic`: ``n_marginal`` and
+        ``n_each``, numbers of test rows, and, if wanted, ``draw`` and ``add_mask``.
+
+    Returns
+    -------
+    DataFrame
+        A row for each method and mask (mask ``marginal``: rows with masks as they
+        come), with ``coverage``, ``length`` (in units of the outcome), the standard
+        errors of both over repetitions, the share of ``infinite`` intervals and the
+        number of repetitions ``n``.
+    """
+    scenario = {"d": d, "mechanism": mechanism, "base": base} | options
+    rows = mask_live.live(replicate_synthetic, [scenario], n_reps, seed)
+    return mask_live.by_mask(rows)

@@ -204,6 +204,62 @@ def agreement(table: pd.DataFrame) -> pd.DataFrame:
     return out.rename(columns={"inside": "within 3 errors"})
 
 
+def with_errors(found: dict, digits: int = 3) -> pd.DataFrame:
+    """Lay out means with their standard errors in parentheses.
+
+    Parameters
+    ----------
+    found : dict of str to dict
+        For each row of the table: (mean, standard error) by column.
+    digits : int
+        Decimals of both.
+
+    Returns
+    -------
+    DataFrame
+        Text, rows and columns in the order of `found`; empty where a row lacks a
+        column.
+    """
+    told = {
+        row: {
+            column: f"{mean:.{digits}f} ({error:.{digits}f})"
+            for column, (mean, error) in values.items()
+        }
+        for row, values in found.items()
+    }
+    columns = list(dict.fromkeys(column for row in told.values() for column in row))
+    return pd.DataFrame.from_dict(told, orient="index")[columns].fillna("")
+
+
+def pipelines(runs: dict) -> pd.DataFrame:
+    """Three cells of Table 1 (MCAR) that tell pipelines apart, and the printed ones.
+
+    Parameters
+    ----------
+    runs : dict of str to DataFrame
+        For each pipeline its run with three covariates under MCAR, in the layout of
+        :func:`notebook_lib.studies.mask_live.by_mask`.
+
+    Returns
+    -------
+    DataFrame
+        Rows "nexCP length, 110", "CQR coverage, 110" and "CP length", a column for
+        each pipeline and one ``published``.
+    """
+    asked = {
+        "nexCP length, 110": ("length", "nexCP"),
+        "CQR coverage, 110": ("coverage", "CQR"),
+        "CP length": ("length", "CP"),
+    }
+    printed = live.setting(live.published(), 3, "MCAR").loc["110"]
+    table = {}
+    for name, run in runs.items():
+        ours = run[run["mask"] == "110"].set_index("method")
+        table[name] = [ours.loc[method, metric] for metric, method in asked.values()]
+    table["published"] = [printed[cell] for cell in asked.values()]
+    return pd.DataFrame(table, index=list(asked))
+
+
 def plot_agreement(axes, table):
     """Lengths over the published ones against the published, one panel a table."""
     from .. import figures

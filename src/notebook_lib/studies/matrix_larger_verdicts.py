@@ -26,7 +26,10 @@ def worst(frame: pd.DataFrame, part: str, measure: str, end="largest") -> pd.Ser
     rows = frame[(frame["part"] == part) & (frame["measure"] == measure)]
     values = rows.set_index(["case", "K"])[end]
     if values.empty or values.isna().any():
-        raise ValueError(f"matrix-larger has no complete {measure!r} of {part!r}")
+        raise ValueError(
+            f"matrix-larger has no complete {measure!r} of {part!r}: run the study "
+            "again"
+        )
     return values
 
 

@@ -397,7 +397,9 @@ def genre(gap: pd.DataFrame) -> Iterator[Check]:
     for name, sign in signs.items():
         rows = gap.loc[name].loc[3:5]
         if len(rows) != 3 or rows.isna().any(axis=None):
-            raise ValueError(f"gap lacks numbers of {name} at K from 3 to 5")
+            raise ValueError(
+                f"gap lacks numbers of {name} at K from 3 to 5: run matrix-genre again"
+            )
         change = sign * rows["mean"]
         told = f"{name}: {'wider' if sign > 0 else 'narrower'} by, K = 3 to 5"
         if (change >= 0).all():

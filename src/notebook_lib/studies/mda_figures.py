@@ -1,374 +1,339 @@
-"""The verdicts of chapter 4 on figures 3 to 8, live and stored."""
+"""The figures of chapter 4, drawn from arrays and tidy frames.
+
+Each function makes a figure of its own and returns it. The figures of the document
+are those of Zaffran, Josse, Romano and Dieuleveut (2024).
+"""
 
 from __future__ import annotations
 
-import re
-
+import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
-from scipy.stats import t as student
 
-from .. import claims
-from ..covariates import AtMost
-from ..quantiles import smallest_calibration_size
-from . import mda_checks as checks
-from . import mda_live as live
-from .mask_tables import stored_if_any
-from .mask_verdicts import assess, family_z, identity
-from .mda_theory import binom
+from .. import figures
+from ..covariates import AllRows, AtMost, Exact, covering_union, unstarred_bounds
+from . import mda_theory as theory
 
-MDA = ["CP-MDA-Exact", "CP-MDA-Nested* (<=2)", "CP-MDA-Nested"]
-SIZES = ["marginal", *map(str, range(10))]
-TROUBLE = ["100", "110", "101", "011"]
-SHOWN = ["CQR", "CP-MDA-Exact", "CP-MDA-Nested"]
+#: The methods of figures 3 to 7.
+METHODS = ["CQR", "CP-MDA-Exact", "CP-MDA-Nested* (<=2)", "CP-MDA-Nested"]
+#: The rules of the study with the true predictor, as methods.
+RULES = {
+    "exact": "CP-MDA-Exact",
+    "h=1": "CP-MDA-Nested* (<=2)",
+    "adaptive": "CP-MDA-Nested* (adaptive)",
+    "all": "CP-MDA-Nested*",
+}
+_GREY = "#777777"
 
 
-def first_stored(name: str, least: int = 5):
-    """A stored study with networks if it is long enough, else with linear models.
+def hardness(n_rows, n_drawn, infinite, *, probability=0.01, alpha=0.1):
+    """Lower bounds of Theorem 2.3 and two valid methods, against the number of rows.
 
     Parameters
     ----------
-    name : str
-        ``"mda_masks"`` and so on, without the base model.
-    least : int
-        Replicates that networks need: errors by mask from two or three say nothing.
+    n_rows : array_like of int, shape (n,)
+        Abscissae of the curves.
+    n_drawn : array_like of int, shape (k,)
+        Numbers of rows at which the randomised method was simulated.
+    infinite : array_like of float, shape (k,)
+        Its share of infinite sets there.
+    probability : float
+        Probability of the mask.
+    alpha : float
+        Miscoverage level.
 
     Returns
     -------
-    frame : DataFrame
-        The study's rows.
-    base : str
-        ``"network"`` or ``"linear"``.
-    note : str
-        Model and replicates, for the ledger.
+    Figure
     """
-    model = "linear model, no networks stored"
-    for base in ("network", "linear"):
-        frame, manifest = stored_if_any(f"{name}_{base}")
-        if frame is None:
-            continue
-        count = manifest["n_replicates"]
-        if base == "linear":
-            break
-        if count >= least:
-            model = "network"
-            break
-        model = f"linear model, networks with only {count} of the {least} needed"
-    else:
-        raise FileNotFoundError(f"no stored study {name} with {least} replicates")
-    return frame, base, f"{model}, {count} stored replicates"
+    fig, ax = plt.subplots(figsize=(6.4, 3.4))
+    where = (probability, n_rows, alpha)
+    printed, corrected = theory.printed_bound(*where), theory.corrected_bound(*where)
+    ax.plot(n_rows, printed.clip(0), "--", color=_GREY, label="printed bound")
+    ax.plot(n_rows, corrected.clip(0), "-", color="black", label="corrected bound")
+    alone, color = theory.per_mask_infinite(*where), figures.color("same mask")
+    ax.plot(n_rows, alone, color=color, label="same mask only")
+    color = figures.color("CP-MDA-Nested")
+    ax.plot(n_drawn, infinite, "o", color=color, label="randomised, valid")
+    ax.set(
+        xscale="log", xlabel="number of rows $n$", ylabel="P(infinite set on the mask)"
+    )
+    ax.legend()
+    return fig
 
 
-def replicates_of(note: str) -> int | None:
-    """The number of replicates that a note tells, or None."""
-    found = re.search(r"(\d+) stored replicates", note)
-    return int(found.group(1)) if found else None
-
-
-def stored_bases(name: str) -> list[str]:
-    """Base models for which a study is stored, networks first."""
-    bases = ("network", "linear")
-    return [b for b in bases if stored_if_any(f"{name}_{b}")[0] is not None]
-
-
-def studies_of(name: str, base: str) -> pd.DataFrame:
-    """The stored rows of a study with one base model."""
-    return stored_if_any(f"{name}_{base}")[0]
-
-
-# -------------------------------------------------------------------- figure 3
-
-
-def sizes(run, scale, note, *, ok):
-    """B1, B2, F3a, F3b on one run of figure 3.
+def model33(x, y, limit, beta=2.0):
+    """Figure 1: outcomes and residuals of Model 3.3, every fifth X missing.
 
     Parameters
     ----------
-    run : DataFrame
-        Rows of :func:`notebook_lib.studies.mda_nested.replicate_sizes`.
-    scale : {"quick", "paper"}
-        Where it comes from.
-    note : str
-        Model and replicates.
-    ok : bool
-        Whether the parameters are the defaults.
+    x, y : ndarray, shape (n,)
+        Covariate and outcome.
+    limit : float
+        Where the spread of a row with X equals that of rows without.
+    beta : float
+        Slope of the model.
+
+    Returns
+    -------
+    Figure
     """
-    how = {"scale": scale, "note": note, "when": ok or scale == "paper"}
-    run = run.assign(size=run["size"].astype(str))
-    table = live.by_group(run[run["method"] != "oracle"], ["p", "size", "method"])
-    p2, p4 = (
-        table[table["p"] == p].set_index(["method", "size"]).sort_index()
-        for p in (0.2, 0.4)
-    )
-    cqr, qr = p2.loc["CQR"], p2.loc["QR"].loc["marginal"]
-    noise = cqr.loc["marginal", "coverage_error"] if scale == "quick" else None
-    value = cqr.loc["marginal", "coverage"]
-    part = "marginal"
-    assess("mdan-B1", value, expected=0.9, tol=0.03, mc_error=noise, part=part, **how)
-    value = cqr.loc["9", "coverage"]
-    assess("mdan-B1", value, at_most=0.87, part="9 missing", **how)
-    value = qr["coverage"] + 3 * qr["coverage_error"]
-    assess("mdan-B2", value, at_most=0.9, part="coverage + 3 errors", **how)
-    rows = p2.loc[[(m, s) for m in MDA for s in SIZES]]
-    mean, error, z = rows["coverage"], rows["coverage_error"], family_z(len(rows))
-    part = "coverage"
-    assess("mdan-F3a", mean, at_least=0.9, mc_error=error, z=z, part=part, **how)
-    lowest = cqr["coverage"].min()
-    assess("mdan-F3a", lowest, at_most=0.87, part="CQR, worst size", **how)
-    spread = p2["coverage_sd"]
-    gap = spread["CP-MDA-Exact", "0"] - spread["CP-MDA-Nested", "0"]
-    part = "Exact varies more, 0 missing"
-    assess("mdan-F3a", gap, at_least=0, part=part, **how)
-    step = checks.mean_length_in_order(run)
-    slack = 2.0 if scale == "quick" else 0.5
-    part = "order of mean lengths, percent"
-    assess("mdan-F3a", step, at_least=0, tol=slack, part=part, **how)
-    gains = live.gain(run)
-    found = gains.loc[["marginal", "0"], 0.2].to_numpy()
-    part, centre, tol = "gain, percent", np.array([6, 11]), np.array([3, 5])
-    assess("mdan-F3a", found, expected=centre, tol=tol, part=part, **how)
-    lost = p4.loc["CP-MDA-Exact"]["infinite_replicates"]
-    few, many = SIZES[:6], SIZES[6:]
-    part = "Exact infinite, few missing"
-    assess("mdan-F3b", lost[few], at_least=0.5, part=part, **how)
-    part = "Exact finite, 5 or more"
-    assess("mdan-F3b", lost[many], at_most=0.5, part=part, **how)
-    never = p4.loc[MDA[1:]]["infinite"].max()
-    assess("mdan-F3b", never, expected=0, part="Nested finite", **how)
-    value = gains.loc["marginal", 0.4]
-    part = "gain, marginal, percent"
-    assess("mdan-F3b", value, expected=9.5, tol=4.5, part=part, **how)
-    found = gains.loc[["2", "3", "4", "5", "6"], 0.4].to_numpy()
-    part = "gain, 2 to 6 missing, percent"
-    assess("mdan-F3b", found, expected=9.5, tol=5.5, part=part, **how)
+    fig, axes = plt.subplots(1, 4, figsize=(10, 2.6))
+    gone = np.arange(len(x)) % 5 == 0
+    seen, lost = figures.OKABE_ITO["blue"], figures.OKABE_ITO["orange"]
+    residual = y - beta * x
+    for mask, colour in ((~gone, seen), (gone, lost)):
+        axes[0].plot(x[mask], y[mask], ".", markersize=2, color=colour)
+    axes[0].set(xlabel="$X$", ylabel="$Y$", title="all rows")
+    bins = np.linspace(-10, 10, 61)
+    axes[1].hist(y[gone], bins=bins, density=True, color=lost)
+    axes[1].set(xlabel="$Y$", ylabel="density", title="$X$ missing")
+    axes[2].plot(x[~gone], residual[~gone], ".", markersize=2, color=seen)
+    for at in (-limit, limit):
+        axes[2].axvline(at, linestyle="--", color="black")
+    axes[2].set(xlabel="$X$", ylabel=r"$Y-\beta X$", title="$X$ observed")
+    axes[3].hist(residual[~gone], bins=bins, density=True, color=seen)
+    axes[3].set(xlabel=r"$Y-\beta X$", ylabel="density", title="$X$ observed")
+    return fig
 
 
-def rows_and_ranks(run, note, seed, rng):
-    """E19, F3c, F3d, ME2 beside figure 3."""
-    longer, outside = checks.longer_than_all(seed)
-    assess("mdan-E19", longer, at_least=0.001, part="rows longer")
-    assess("mdan-E19", outside, expected=0, part="star inside unstarred")
-    least = smallest_calibration_size(0.1) - 1
-    closed = binom.cdf(least, 250, 0.6 ** (10 - np.arange(6)))
-    printed = np.array([0.99997, 0.9989, 0.9733, 0.7312, 0.1719, 0.0022])
-    identity("mdan-F3c", closed, expected=printed, tol=5e-5)
-    size = np.arange(11)
-    whole = binom.pmf(size, 10, 0.4) @ binom.cdf(least, 250, 0.6 ** (10 - size))
-    identity("mdan-F3c", whole, expected=0.3648, tol=5e-5, part="marginal")
-    found = checks.infinite_rows(run).reindex([*map(str, range(6)), "marginal"])
-    wanted = np.append(closed, whole)
-    n = run["replicate"].nunique()
-    # Where all or no replicate was infinite the sample has no spread to go by.
-    error = np.maximum(found["error"], np.sqrt(wanted * (1 - wanted) / n / 4))
-    z = family_z(7)
-    how = {"scale": "paper", "note": note, "part": "simulated"}
-    assess("mdan-F3c", found["mean"], expected=wanted, mc_error=error, z=z, **how)
-    two = AtMost(2)
-    for p in (0.2, 0.4):
-        M = rng.random((100_000, 10)) < p
-        lost = [1 - two.keep(M, np.arange(10) < q).mean() for q in (7, 8, 9)]
-        wanted = np.array([p**3, 0, 0])
-        part = f"rows dropped at 7, 8, 9 missing, p = {p}"
-        identity("mdan-F3d", np.array(lost), expected=wanted, tol=0.003, part=part)
-    replaced = live.replace_infinite(np.array([1.0, np.inf]), np.array([-3.0, 4.0]))
-    identity("mdan-ME2", replaced, expected=np.array([1.0, 7.0]))
+def by_hand(lower, upper, r):
+    """Intervals, the outcomes that `r` of them hold, and the unstarred interval.
+
+    Parameters
+    ----------
+    lower, upper : ndarray, shape (n,)
+        Ends of the intervals.
+    r : int
+        How many of them must hold an outcome.
+
+    Returns
+    -------
+    Figure
+    """
+    fig, ax = plt.subplots(figsize=(6, 2.6))
+    n = len(lower)
+    ax.hlines(range(n), lower, upper, color=_GREY, linewidth=4)
+    union = covering_union(lower, upper, r)
+    below, color = np.full(len(union.row), -1), figures.color("CP-MDA-Nested*")
+    ax.hlines(below, union.lower, union.upper, color=color, linewidth=7)
+    hull, color = unstarred_bounds(lower, upper, r)[0], figures.color("CP-MDA-Nested")
+    ax.hlines(-2, *hull, color=color, linewidth=7)
+    names = [f"row {k + 1}" for k in range(n)]
+    ax.set_yticks([*range(n), -1, -2], [*names, "Nested*", "Nested"])
+    ax.set(xlabel="outcome $y$", ylim=(-2.6, n - 0.4))
+    return fig
 
 
-# -------------------------------------------------------------- figures 4 to 7
+def kept_rows(M_cal, m):
+    """Figure 2: the calibration rows that three rules keep, and what they hide.
+
+    Parameters
+    ----------
+    M_cal : ndarray of bool, shape (n, d)
+        Masks of the calibration rows.
+    m : ndarray of bool, shape (d,)
+        Mask of the test row.
+
+    Returns
+    -------
+    Figure
+    """
+    fig, axes = plt.subplots(1, 3, figsize=(8, 3.2), sharey=True)
+    titles = {"exact": Exact(), "at most 1 more": AtMost(1), "all": AllRows()}
+    for ax, (title, rule) in zip(axes, titles.items(), strict=True):
+        keep = rule.keep(M_cal, m)
+        augmented = M_cal | m
+        colour = np.where(M_cal, 0.75, np.where(augmented, 0.4, 0.08))
+        colour = np.where(keep[:, None], colour, np.nan)
+        test = np.where(m, 0.75, 0.08)[None]
+        picture = np.vstack([colour, np.full((1, len(m)), np.nan), test])
+        ax.imshow(picture, cmap="Greys", vmin=0, vmax=1, aspect="equal")
+        rows = [f"row {k + 1}" for k in range(len(M_cal))]
+        ax.set_yticks([*range(len(M_cal)), len(M_cal) + 1], [*rows, "test"])
+        ax.set_xticks(range(len(m)), [f"$X_{j + 1}$" for j in range(len(m))])
+        for j in range(len(m) + 1):
+            ax.axvline(j - 0.5, color="white", linewidth=2)
+        for i in range(len(picture) + 1):
+            ax.axhline(i - 0.5, color="white", linewidth=2)
+        ax.set(title=f"{title} ({int(keep.sum())} rows)")
+        ax.grid(False)
+    return fig
 
 
-def under_mcar(table, scale, note, base, *, ok):
-    """F4 on lowest and highest masks.
+def oracle(coverage, law, level=0.9):
+    """Coverage by mask with the true predictor, and the exact law of CP-MDA-Exact.
+
+    Parameters
+    ----------
+    coverage : DataFrame
+        Columns ``rule``, ``mask``, ``mean`` and ``mc_error``; masks in one order for
+        every rule. Rules without a name in :data:`RULES` are left out.
+    law : Series
+        Coverage of CP-MDA-Exact by mask, in that order.
+    level : float
+        Nominal level.
+
+    Returns
+    -------
+    Figure
+    """
+    fig, ax = plt.subplots(figsize=(8, 3.2))
+    table = coverage.assign(
+        method=coverage["rule"].map(RULES), at=coverage.groupby("rule").cumcount()
+    ).dropna(subset="method")
+    how = {"x": "at", "y": "mean", "error": "mc_error", "level": level}
+    labels = {"CP-MDA-Nested* (<=2)": "CP-MDA-Nested* (<=1)"}
+    figures.coverage_panel(ax, table, **how, dodge=0.15, labels=labels)
+    ax.plot(range(len(law)), law, "x", color="black", label="law of Exact")
+    ax.set_xticks(range(len(law)), law.index, rotation=60)
+    ax.legend(fontsize=8, ncol=2)
+    return fig
+
+
+def sizes(panels, lengths, level=0.9):
+    """Figure 3: coverage above and length below, by mask size, one column a setting.
+
+    Parameters
+    ----------
+    panels : dict of tuple to DataFrame
+        Tables of :func:`notebook_lib.studies.mda_live.by_group` with the column
+        ``size``, by share of missing entries and base model.
+    lengths : DataFrame
+        Rows of the oracle, with columns ``p``, ``size`` and ``length``.
+    level : float
+        Nominal level.
+
+    Returns
+    -------
+    Figure
+    """
+    n = len(panels)
+    fig, axes = plt.subplots(2, n, figsize=(3.2 * n, 5.2), sharex=True, sharey="row")
+    for column, ((p, base), table) in enumerate(panels.items()):
+        above, below = axes[:, column]
+        _sizes(above, below, table, lengths[lengths["p"] == p], level)
+        above.set_title(f"{p:.0%} missing, {base}")
+    figures.legend_below(fig, axes)
+    return fig
+
+
+def _sizes(above, below, table, oracle, level):
+    order = ["marginal", *map(str, range(10))]
+    place = {size: at for at, size in enumerate(order)}
+    table = table[table["method"].isin(METHODS)]
+    table = table.assign(at=table["size"].astype(str).map(place))
+    how = {"x": "at", "level": level, "error": "coverage_error"}
+    figures.coverage_panel(above, table, **how, dodge=0.12)
+    above.set_ylim(0.55, 1.005)
+    # A set that is infinite in most replicates has no length to show.
+    shown = table[table["infinite_replicates"] <= 0.5]
+    figures.errorbar(below, shown, x="at", y="length", dodge=0.12)
+    oracle = oracle.assign(at=oracle["size"].astype(str).map(place))
+    mean, color = oracle.groupby("at")["length"].mean(), figures.color("oracle")
+    below.plot(mean.index, mean, color=color, marker="*", linestyle=":", label="oracle")
+    below.set(ylim=(2, 19), ylabel="length")
+    below.set_xticks(range(11), ["all", *map(str, range(10))])
+    below.set_xlabel("missing covariates")
+
+
+def extremes(panels, level=0.9):
+    """Figures 4 to 7: lowest mask, all masks and highest mask of each method.
+
+    Parameters
+    ----------
+    panels : dict of str to DataFrame
+        Tables of :func:`notebook_lib.studies.mda_live.extremes`, by title.
+    level : float
+        Nominal level.
+
+    Returns
+    -------
+    Figure
+    """
+    n = len(panels)
+    fig, axes = plt.subplots(1, n, figsize=(2.5 * n, 3.4), sharey=True)
+    for ax, (title, table) in zip(axes, panels.items(), strict=True):
+        _extremes(ax, table, level)
+        ax.set(title=title)
+    axes[0].set_ylabel("coverage")
+    return fig
+
+
+def _extremes(ax, table, level):
+    table = table[table["method"].isin(METHODS)]
+    methods = figures.order(table["method"])
+    for at, method in enumerate(methods):
+        part = table[table["method"] == method]
+        shift = at + np.linspace(-0.28, 0.28, len(part)) * (len(part) > 1)
+        color = figures.color(method)
+        ax.vlines(shift, part["lowest"], part["highest"], color=color, alpha=0.6)
+        ax.plot(shift, part["lowest"], "v", color=color)
+        ax.plot(shift, part["marginal"], "D", color=color)
+        ax.plot(shift, part["highest"], "^", color=color)
+    figures.nominal_line(ax, level)
+    short = [m.replace("CP-MDA-", "") for m in methods]
+    ax.set_xticks(range(len(methods)), short, rotation=20)
+
+
+def outcome(coverage, correlations=(0.8, 0.0), level=0.9):
+    """Figure 8: coverage by mask when the outcome depends on the mask.
+
+    Parameters
+    ----------
+    coverage : DataFrame
+        Columns ``phi``, ``mask``, ``method``, ``coverage`` and ``coverage_error``.
+    correlations : sequence of float
+        One panel each.
+    level : float
+        Nominal level.
+
+    Returns
+    -------
+    Figure
+    """
+    fig, axes = plt.subplots(1, 2, figsize=(8.4, 3.2), sharey=True)
+    shown = coverage["method"].isin(["CQR", "CP-MDA-Exact", "CP-MDA-Nested"])
+    coverage = coverage[shown & (coverage["mask"] != "all")]
+    for ax, correlation in zip(axes, correlations, strict=True):
+        table = coverage[coverage["phi"] == correlation]
+        table = table.assign(at=table.groupby("method").cumcount())
+        how = {"x": "at", "level": level, "error": "coverage_error"}
+        figures.coverage_panel(ax, table, **how, dodge=0.15)
+        masks = table["mask"].unique()
+        ax.set_xticks(range(len(masks)), masks, rotation=45)
+        ax.set(xlabel="mask", title=f"correlation {correlation}")
+    figures.legend_below(fig, axes)
+    return fig
+
+
+def trade_off(table, settings=((0.2, "0"), (0.4, "3")), level=0.9):
+    """Coverage with its spread, and median length, against h.
 
     Parameters
     ----------
     table : DataFrame
-        As returned by :func:`notebook_lib.studies.mda_live.extremes`, MCAR.
-    scale, note, ok
-        As in :func:`sizes`.
-    base : {"network", "linear"}
-        Base model.
-    """
-    how = {"scale": scale, "note": note, "when": ok or scale == "paper"}
-    t = table.set_index("method")
-    noise = t["lowest_error"] if scale == "quick" else 0 * t["lowest_error"]
-    value = t.loc["CQR", "lowest"]
-    assess("mdan-F4", value, at_most=0.8, part="CQR lowest", **how)
-    for name, level in (("CP-MDA-Nested", 0.87), ("CP-MDA-Exact", 0.83)):
-        value, error = t.loc[name, "lowest"], noise[name]
-        part = f"{name.rsplit('-', 1)[1]} lowest"
-        if scale == "quick" or value >= level:
-            assess("mdan-F4", value, at_least=level, mc_error=error, part=part, **how)
-            continue
-        why = f"the lowest of {int(t.loc[name, 'masks'])} averages over "
-        why += f"{replicates_of(note)} replicates is biased down; it has an error of "
-        why += f"{t.loc[name, 'lowest_error']:.3f} itself"
-        told = {"scale": scale, "note": note, "part": part}
-        claims.differs("mdan-F4", float(value), level, why=why, **told)
-    share = t.loc[["CP-MDA-Exact", "CP-MDA-Nested"], "infinite"].max()
-    assess("mdan-F4", share, at_most=0, part="infinite sets", **how)
-
-
-def mechanism(id, table, scale, note, base, *, ok):
-    """F5, F6 or F7: one mechanism, all its settings.
-
-    Parameters
-    ----------
-    id : str
-        The claim.
-    table : DataFrame
-        Extremes of every setting.
-    scale, note, base, ok
-        As in :func:`under_mcar`.
-    """
-    how = {"scale": scale, "note": note, "when": ok or scale == "paper"}
-    t = table.set_index("method")
-    cqr, nested = t.loc[["CQR"]], t.loc[["CP-MDA-Nested"]]
-    exact = t.loc[["CP-MDA-Exact"]]
-    noise = cqr["marginal_error"] if scale == "quick" else None
-    part = "CQR marginal"
-    value = cqr["marginal"]
-    assess(id, value, expected=0.9, tol=0.03, mc_error=noise, part=part, **how)
-    value = nested["marginal"]
-    assess(id, value, at_least=0.9, part="Nested marginal", **how)
-    for part, rows, most in (
-        ("Nested, failing masks", nested, 0),
-        ("Exact, failing masks of 64", exact, 2),
-    ):
-        worst = rows["failing"].max()
-        if worst <= most or not how["when"]:
-            assess(id, int(worst), at_most=most, part=part, **how)
-        else:
-            why = _shortfall(rows, most, note)
-            told = {k: v for k, v in how.items() if k != "when"}
-            claims.differs(id, int(worst), most, part=part, why=why, **told)
-    if base == "network":
-        value = cqr["lowest"].max()
-        part = "CQR, lowest mask, every setting"
-        if value <= 0.85:
-            assess(id, value, at_most=0.85, part=part, **how)
-        else:
-            short = cqr["lowest"] + 3 * cqr["lowest_error"] < 0.9
-            part = "CQR, settings with a mask below 0.9 by 3 errors"
-            assess(id, short.mean(), expected=1.0, tol=0, part=part, **how)
-
-
-def _shortfall(rows, most, note) -> str:
-    """Why masks fall short: what no theorem covers, and what few replicates do."""
-    settings, masks = int((rows["failing"] > most).sum()), int(rows["masks"].max())
-    why = f"in {settings} of {len(rows)} settings some rare masks fall short by more "
-    why += "than three errors: no guarantee covers this mechanism"
-    count = replicates_of(note)
-    if count is None or count < 2:
-        return why
-    chance = masks * student.cdf(-3, count - 1)
-    return (
-        f"{why}; with errors from {count} replicates, {chance:.2g} of {masks} masks "
-        "of a setting would fall short by chance if all sat at the level"
-    )
-
-
-def conditioning(seed, replicates, rng):
-    """ME1, ME3: laws of X given the mask, and the lowest of many averages.
-
-    Parameters
-    ----------
-    seed : int
-        Seed.
-    replicates : int
-        Replicates behind figure 4.
-    rng : numpy.random.Generator
-        Source of randomness.
+        As returned by :func:`notebook_lib.studies.mda_live.by_group`, with columns
+        ``p``, ``size`` and ``h``.
+    settings : sequence of (float, str)
+        Share of missing entries and mask size, one panel each.
+    level : float
+        Nominal level.
 
     Returns
     -------
-    float
-        Lowest mask that right averages of CP-MDA-Nested would show.
+    Figure
     """
-    gap = live.conditioning_gap(seed)
-    assess("mdan-ME1", gap, at_least=0.1, part="self-masked")
-    apart = np.abs(checks.mcar_gap(seed))
-    z = family_z(len(apart))
-    assess("mdan-ME1", apart, at_most=z, part="MCAR, in errors")
-    found = live.expected_minimum(0.041, 1023, 100, rng)
-    identity("mdan-ME3", found, expected=0.9 - 3.2 * 0.0041, tol=0.001)
-    return live.expected_minimum(0.024, 1023, replicates, rng)
-
-
-# -------------------------------------------------------------------- figure 8
-
-
-def outcome(frames, few, linear_011, *, ok):
-    """F8a, F8b, F8c: the stored studies, a live network and the additive learner.
-
-    Parameters
-    ----------
-    frames : dict of str to (DataFrame, str)
-        Coverage by ``phi``, ``mask``, ``method`` with errors, and its note, by base.
-    few : DataFrame
-        Rows of :func:`notebook_lib.studies.mda_checks.outcome_by_network`, phi = 0.
-    linear_011 : float
-        Coverage of Nested on mask 011 with linear models, phi = 0.8.
-    ok : bool
-        Whether the parameters are the defaults.
-    """
-    part = "the additive learner fails on 011"
-    assess("mdan-F8a", linear_011, at_most=0.8, part=part, when=ok)
-    frame, note = frames["network"]
-    cover = frame.set_index(["phi", "method", "mask"]).sort_index()
-    high = cover.loc[(0.8, "CP-MDA-Nested")].drop("all")
-    mean, error, z = high["coverage"], high["coverage_error"], family_z(7)
-    how = {"scale": "paper", "note": note}
-    part = "Nested, seven masks"
-    assess("mdan-F8a", mean, at_least=0.9, mc_error=error, z=z, part=part, **how)
-    low = cover.loc[0.0]
-    parts = {m: low.loc[m].loc[TROUBLE] for m in ("CQR", "CP-MDA-Exact", MDA[2])}
-    _independent(parts, how)
-    live_rows = few.groupby(["method", "mask"])["coverage"].agg(["mean", "sem"])
-    live_rows = live_rows.set_axis(["coverage", "coverage_error"], axis=1)
-    parts = {m: live_rows.loc[m].loc[TROUBLE] for m in parts}
-    note = f"network, {few['replicate'].nunique()} live fits"
-    _independent(parts, {"scale": "quick", "note": note, "when": ok})
-
-
-def _independent(parts, how):
-    """F8b and F8c for covariates without correlation."""
-    cqr, exact, nested = parts.values()
-    noise = exact["coverage_error"] if how["scale"] == "quick" else None
-    value, part = exact["coverage"], "Exact undercovers"
-    assess("mdan-F8b", value, at_most=0.88, mc_error=noise, part=part, **how)
-    value, part = nested["coverage"] - exact["coverage"], "Nested more robust"
-    assess("mdan-F8b", value, at_least=0, mc_error=noise, part=part, **how)
-    value, part = nested.loc[["100", "011"], "coverage"], "Nested below 0.9"
-    noise = noise if noise is None else nested.loc[["100", "011"], "coverage_error"]
-    assess("mdan-F8b", value, at_most=0.9, mc_error=noise, part=part, **how)
-    error = np.hypot(nested["coverage_error"], cqr["coverage_error"])
-    value = nested["coverage"] - cqr["coverage"]
-    part = "Nested at least as CQR"
-    assess("mdan-F8c", value, at_least=0, mc_error=error, part=part, **how)
-    if how["scale"] == "paper":
-        why = "Exact calibrates on rows whose outcomes have not had the mask's effect: "
-        why += "it covers less than CQR on these masks"
-        gap = (exact["coverage"] - cqr["coverage"]).mean()
-        part = "Exact against CQR"
-        claims.differs("mdan-F8c", gap, 0.0, tol=0.005, part=part, why=why, **how)
-
-
-def by_base(name: str) -> dict:
-    """Coverage by ``phi``, ``mask`` and ``method`` of figure 8's stored studies."""
-    out = {}
-    for base in ("linear", "network"):
-        frame, manifest = stored_if_any(f"{name}_{base}")
-        if frame is not None:
-            note = f"{base}, {manifest['n_replicates']} stored replicates"
-            out[base] = live.by_group(frame, ["phi", "mask", "method"]), note
-    return out
-
-
-def paper_tables(base_frames: dict) -> pd.DataFrame:
-    """Extremes of several stored runs in one table, by base model."""
-    parts = [
-        live.extremes(live.stored_by_mask(frame)).assign(base=base)
-        for base, frame in base_frames.items()
-    ]
-    return pd.concat(parts, ignore_index=True)
+    fig, axes = plt.subplots(1, 2, figsize=(8.4, 3), sharey=True)
+    blue, orange = map(figures.color, ("CP-MDA-Nested*", "CP-MDA-Nested"))
+    for ax, (p, size) in zip(axes, settings, strict=True):
+        part = table[(table["p"] == p) & (table["size"].astype(str) == size)]
+        spread = part["coverage_sd"]
+        ax.errorbar(part["h"], part["coverage"], yerr=spread, color=blue, marker="o")
+        figures.nominal_line(ax, level)
+        # A set that is infinite in most replicates has no length to show.
+        twin, shown = ax.twinx(), part[part["infinite_replicates"] <= 0.5]
+        twin.plot(shown["h"], shown["length"], "s--", color=orange)
+        twin.set_ylabel("median length (dashed)")
+        ax.set(xlabel="$h$, more missing covariates allowed", ylabel="coverage")
+        ax.set(title=f"{p:.0%} missing, {size} gaps")
+    return fig

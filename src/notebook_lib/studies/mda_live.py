@@ -8,7 +8,6 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from .. import figures
 from ..covariates import (
     AllRows,
     AtMost,
@@ -34,7 +33,6 @@ from ..mechanisms import SelfMasked
 from .mda_nested import ALPHA, Trial, _rows_by_mask
 
 _MOMENTS = ("metric", "mean", "mc_error", "n", "n_failed")
-FIGURE_METHODS = ["CQR", "CP-MDA-Exact", "CP-MDA-Nested* (<=2)", "CP-MDA-Nested"]
 
 
 def live(replicate, scenarios, n_replicates, seed) -> pd.DataFrame:
@@ -403,89 +401,3 @@ def replace_infinite(lengths, outcomes):
     """Lengths with the range of the outcomes in place of infinity, for plots (ME2)."""
     lengths = np.asarray(lengths, dtype=float)
     return np.where(np.isinf(lengths), np.ptp(outcomes), lengths)
-
-
-# -------------------------------------------------------------------- plotting
-
-
-def plot_model33(axes, x, y, limit, beta=2.0):
-    """Figure 1: outcomes and residuals of Model 3.3, every fifth X missing."""
-    gone = np.arange(len(x)) % 5 == 0
-    seen, lost = figures.OKABE_ITO["blue"], figures.OKABE_ITO["orange"]
-    residual = y - beta * x
-    for mask, colour in ((~gone, seen), (gone, lost)):
-        axes[0].plot(x[mask], y[mask], ".", markersize=2, color=colour)
-    axes[0].set(xlabel="$X$", ylabel="$Y$", title="all rows")
-    bins = np.linspace(-10, 10, 61)
-    axes[1].hist(y[gone], bins=bins, density=True, color=lost)
-    axes[1].set(xlabel="$Y$", ylabel="density", title="$X$ missing")
-    axes[2].plot(x[~gone], residual[~gone], ".", markersize=2, color=seen)
-    for at in (-limit, limit):
-        axes[2].axvline(at, linestyle="--", color="black")
-    axes[2].set(xlabel="$X$", ylabel=r"$Y-\beta X$", title="$X$ observed")
-    axes[3].hist(residual[~gone], bins=bins, density=True, color=seen)
-    axes[3].set(xlabel=r"$Y-\beta X$", ylabel="density", title="$X$ observed")
-
-
-def plot_sizes(ax_coverage, ax_length, table, oracle, level):
-    """Coverage and length by mask size, marginal first, one line a method."""
-    order = ["marginal", *map(str, range(10))]
-    place = {size: at for at, size in enumerate(order)}
-    table = table[table["method"].isin(FIGURE_METHODS)]
-    table = table.assign(at=table["size"].astype(str).map(place))
-    figures.coverage_panel(
-        ax_coverage, table, x="at", level=level, error="coverage_error", dodge=0.12
-    )
-    ax_coverage.set_ylim(0.55, 1.005)
-    # A set that is infinite in most replicates has no length to show.
-    shown = table[table["infinite_replicates"] <= 0.5]
-    figures.errorbar(ax_length, shown, x="at", y="length", dodge=0.12)
-    oracle = oracle.assign(at=oracle["size"].astype(str).map(place))
-    look = figures.style("oracle")
-    mean = oracle.groupby("at")["length"].mean()
-    ax_length.plot(
-        mean.index, mean, color=look.color, marker="*", linestyle=":", label="oracle"
-    )
-    ax_length.set(ylim=(2, 19), ylabel="length")
-    ax_length.set_xticks(range(11), ["all", *map(str, range(10))])
-    ax_length.set_xlabel("missing covariates")
-
-
-def plot_extremes(ax, table, *, level, title):
-    """Lowest mask, all masks together and highest mask, one bar a method."""
-    table = table[table["method"].isin(FIGURE_METHODS)]
-    methods = figures.order(table["method"])
-    for at, method in enumerate(methods):
-        part = table[table["method"] == method]
-        shift = at + np.linspace(-0.28, 0.28, len(part)) * (len(part) > 1)
-        color = figures.color(method)
-        ax.vlines(shift, part["lowest"], part["highest"], color=color, alpha=0.6)
-        ax.plot(shift, part["lowest"], "v", color=color)
-        ax.plot(shift, part["marginal"], "D", color=color)
-        ax.plot(shift, part["highest"], "^", color=color)
-    figures.nominal_line(ax, level)
-    short = [m.replace("CP-MDA-", "") for m in methods]
-    ax.set_xticks(range(len(methods)), short, rotation=20)
-    ax.set(title=title)
-
-
-def plot_keep(axes, M_cal, m):
-    """Figure 2: the calibration rows that three rules keep, and what they hide."""
-    titles = {"exact": Exact(), "at most 1 more": AtMost(1), "all": AllRows()}
-    for ax, (title, rule) in zip(axes, titles.items(), strict=True):
-        keep = rule.keep(M_cal, m)
-        augmented = M_cal | m
-        colour = np.where(M_cal, 0.75, np.where(augmented, 0.4, 0.08))
-        colour = np.where(keep[:, None], colour, np.nan)
-        test = np.where(m, 0.75, 0.08)[None]
-        picture = np.vstack([colour, np.full((1, len(m)), np.nan), test])
-        ax.imshow(picture, cmap="Greys", vmin=0, vmax=1, aspect="equal")
-        rows = [f"row {k + 1}" for k in range(len(M_cal))]
-        ax.set_yticks([*range(len(M_cal)), len(M_cal) + 1], [*rows, "test"])
-        ax.set_xticks(range(len(m)), [f"$X_{j + 1}$" for j in range(len(m))])
-        for j in range(len(m) + 1):
-            ax.axvline(j - 0.5, color="white", linewidth=2)
-        for i in range(len(picture) + 1):
-            ax.axhline(i - 0.5, color="white", linewidth=2)
-        ax.set(title=f"{title} ({int(keep.sum())} rows)")
-        ax.grid(False)

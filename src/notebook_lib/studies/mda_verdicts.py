@@ -1,7 +1,8 @@
 """The verdicts of chapter 4 on theory, method and data.
 
 Each function records the claims of one section; the criteria are those of
-``data/claims.csv``. Figures 3 to 8 are in :mod:`notebook_lib.studies.mda_figures`.
+``data/claims.csv``. Figures 3 to 8 are in
+:mod:`notebook_lib.studies.mda_figure_verdicts`.
 """
 
 from __future__ import annotations

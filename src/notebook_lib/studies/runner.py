@@ -104,7 +104,9 @@ def _check_run(n_replicates, n_jobs, batch, backend):
     if n_replicates < 1:
         raise ValueError(f"n_replicates must be at least 1, not {n_replicates}")
     if n_jobs == 0:
-        raise ValueError("n_jobs must not be 0: 1 is this process, -1 every core")
+        raise ValueError(
+            "n_jobs must not be 0: give 1 for this process alone, -1 for every core"
+        )
     if batch is not None and batch < 1:
         raise ValueError(f"batch must be at least 1, not {batch}")
     if backend not in ("loky", "dask"):
@@ -143,8 +145,8 @@ def _parallel_context(backend: str):
         distributed.get_client()
     except ValueError:
         raise ValueError(
-            "no Dask client: create distributed.Client(address) before the run, or "
-            "give --scheduler ADDRESS on the command line"
+            "backend='dask' found no Dask client: create distributed.Client(address) "
+            "before the run, or give --scheduler ADDRESS on the command line"
         ) from None
     return joblib.parallel_config(backend="dask")
 
@@ -170,11 +172,15 @@ def _tidy(rows) -> list[dict]:
         rows = [rows]
     rows = [{name: plain(value) for name, value in row.items()} for row in rows]
     if not rows:
-        raise ValueError("the replicate returned no rows")
+        raise ValueError(
+            "the replicate returned no rows: return at least one dict from it"
+        )
     for row in rows:
         for name in RESERVED:
             if name in row:
-                raise ValueError(f"a row may not have a column named {name!r}")
+                raise ValueError(
+                    f"a row may not have a column named {name!r}: rename it"
+                )
     return rows
 
 

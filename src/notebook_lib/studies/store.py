@@ -51,7 +51,7 @@ def aggregate(
     values = [values] if isinstance(values, str) else list(values)
     missing = [name for name in (*by, *values) if name not in frame]
     if missing:
-        raise ValueError(f"no column {missing[0]!r}; there are {list(frame.columns)}")
+        raise ValueError(f"no column {missing[0]!r}: choose from {list(frame.columns)}")
     good = frame[frame["error"] == ""] if "error" in frame else frame
     unit = [n for n in ("scenario", "replicate") if n in frame and n not in by]
     means = good.groupby([*by, *unit], sort=False, dropna=False)[values].mean()

@@ -70,14 +70,15 @@ class Study:
     def __post_init__(self):
         if not self.name or not self.name.replace("-", "").replace("_", "").isalnum():
             raise ValueError(
-                f"name must be letters, digits, - and _, not {self.name!r}"
+                f"name must be letters, digits, - and _, not {self.name!r}: give one "
+                "such as my-study"
             )
         if self.n_replicates < 1:
             raise ValueError(
                 f"n_replicates must be at least 1, not {self.n_replicates}"
             )
         if self.seed < 0:
-            raise ValueError(f"seed must be 0 or more, not {self.seed}")
+            raise ValueError(f"seed must be at least 0, not {self.seed}")
         object.__setattr__(self, "scenarios", _as_scenarios(self.scenarios))
 
     @cached_property
@@ -183,7 +184,9 @@ def _as_scenarios(scenarios) -> tuple[dict, ...]:
     for row in rows:
         taken = [name for name in row if name in RESERVED]
         if taken:
-            raise ValueError(f"a scenario may not have a column named {taken[0]!r}")
+            raise ValueError(
+                f"a scenario may not have a column named {taken[0]!r}: rename it"
+            )
     return rows
 
 
