@@ -364,7 +364,8 @@ glue(
 # ```{prf:theorem} Coverage on average over the test rows (Theorem 1)
 # :label: thm-mo-simultaneous
 #
-# If, inside each bin, the outcomes are exchangeable given all covariates, then the set (9) satisfies $\E[\hat p\mid X_1,\dots,X_{n+m}]\le\alpha$.
+# Let the scores of each bin be exchangeable given all covariates: they are if outcomes are missing at random and all rows of a bin have the same covariates.
+# Then the set (9) satisfies $\E[\hat p\mid X_1,\dots,X_{n+m}]\le\alpha$.
 # The same holds for one representative (Proposition A, ours), and for any partition of the test rows that does not look at outcomes (Corollary 1).
 # ```
 #
@@ -408,7 +409,7 @@ for id, find, cells in cases:
 # ```{prf:lemma} Distance inside a bin (Lemma 1, with the sharp constant)
 # :label: lem-mo-distance
 #
-# If the odds of $D$ lie in $[t,t(1+\varepsilon)]$ for some $t>0$, then for every score
+# Let outcomes be missing at random. If the odds on $D$ lie in $[t,t(1+\varepsilon)]$ for some $t>0$, then for every score fitted on other rows
 # $\TV(P_{S\mid A=1,D},P_{S\mid A=0,D})\le\tau_\varepsilon$, where
 #
 # $$
@@ -424,7 +425,7 @@ for id, find, cells in cases:
 # ```
 #
 # At $\varepsilon=0.1$ the slack is {glue:text}`slack_tenth`, not 0.1.
-# It also meets the lower bound of Theorem 3: whatever the binning, with $\mathcal E$ its largest relative change of odds in a bin, some law has a gap of at least $\min(\mathcal E,1)/8$; the supremum is exactly $\tau_{\mathcal E}$.
+# It also meets the lower bound of Theorem 3: whatever the binning, with $\mathcal E$ its largest relative change of odds in a bin (whose set is neither empty nor everything), some law has a gap of at least $\min(\mathcal E,1)/8$; the supremum is exactly $\tau_{\mathcal E}$.
 # Remark 3 adds that no partition with the same error has fewer bins, if the grid is aligned with the range of odds; otherwise the fixed grid may use one more.
 
 # %%
@@ -498,7 +499,7 @@ with claims.fold("Theorem 3, Remark 3, and Lemma 1 with more laws"):
 # :label: thm-mo-procp
 #
 # With a known propensity, pro-CP and its partitioned and one-representative forms satisfy $\E[\hat p\mid B_1,\dots,B_{n+m}]\le\alpha+\tau_\varepsilon$ (in the paper: $\alpha+\varepsilon$).
-# With bins from an estimate whose odds are wrong by a factor $f(x)$, and $\delta=e^{2\|\log f\|_\infty}-1$, the slack is $\varepsilon+\delta+\varepsilon\delta$; sharply, $\tau$ at the ratio $(1+\varepsilon)(1+\delta)$.
+# With bins from an estimate made on other rows, whose odds are wrong by a factor $f(x)$, and $\delta=e^{2\|\log f\|_\infty}-1$, the slack is $\varepsilon+\delta+\varepsilon\delta$; sharply, $\tau$ at the ratio $(1+\varepsilon)(1+\delta)$.
 # ```
 #
 # ```{prf:proof}
@@ -634,7 +635,7 @@ theory.masses_of_samples(rng).round(3)
 # ```{prf:theorem} Squared coverage (Theorems 5 and 6)
 # :label: thm-mo-squared
 #
-# Under exchangeability inside bins, $\E[\hat p^2\mid X]\le\alpha^2$. With propensity bins, $\E[\hat p^2\mid B]\le\alpha^2+2\tau_\varepsilon$ (in the paper $\alpha^2+2\varepsilon$; Theorem 7 has $\varepsilon+\delta+\varepsilon\delta$ in place of $\varepsilon$).
+# Under the assumption of {prf:ref}`thm-mo-simultaneous`, $\E[\hat p^2\mid X_1,\dots,X_{n+m}]\le\alpha^2$. With bins of a known propensity, $\E[\hat p^2\mid B]\le\alpha^2+2\tau_\varepsilon$ (in the paper $\alpha^2+2\varepsilon$; Theorem 7 has $\varepsilon+\delta+\varepsilon\delta$ in place of $\varepsilon$).
 # ```
 #
 # We can do without the atoms.
@@ -748,7 +749,7 @@ pd.Series(orders, name="threshold")
 # The quantile is the weighted one of {doc}`notation <notation>`; {doc}`chapter 2 <02_matrix_completion>` and {doc}`chapter 3 <03_mask_conditional>` use it too, with weights for how an entry was sampled and for how much two rows have in common.
 #
 # Binned weighted CP does the same inside the bin of the test row.
-# It is bin-conditionally valid at exactly $1-\alpha$ for *any* binning (Proposition 1), because the shift inside a bin has the same ratio; the cost is a small calibration set.
+# With a known propensity it is bin-conditionally valid at level $1-\alpha$, without a slack, for *any* binning (Proposition 1), because the shift inside a bin has the same ratio; the cost is a small calibration set.
 
 # %%
 with claims.fold("One sort against one quantile a row"):
@@ -1113,6 +1114,7 @@ for name, method in (
 # ## Treatment effects
 #
 # For a treated person $Y(0)$ is missing, for an untreated one $Y(1)$.
+# Missing at random here says that, given the covariates, treatment does not depend on the potential outcome; no table can show that.
 # Intervals for the missing potential outcome minus the observed one are intervals for the individual effect, and they cover on exactly the same rows; the level is that of the first step, so (13) should say $1-\alpha-\varepsilon$ (sharply $1-\alpha-\tau_\varepsilon$) instead of $1-\alpha$.
 # {cite:t}`lei2021ite` do the same with weighted CP.
 #
@@ -1160,7 +1162,9 @@ lost.head(4).round(2)
 
 # %% [markdown]
 # The intervals are wide: these covariates say little about weight change.
-# For {glue:text}`effect_share` of those who did not quit the whole interval of the effect is above zero, and that is a statement about a set with a controlled share of errors, not about each of its members.
+# For {glue:text}`effect_share` of those who did not quit the whole interval of the effect is above zero.
+# The promise bounds the share of misses among *all* who did not quit.
+# It does not bound the share among those picked because their interval is above zero: they are fewer than a share $\alpha$, and all of them could be misses.
 #
 # ```{warning}
 # With so many more non-quitters than quitters the **printed** formula (11) puts {glue:text}`effect_mass` of its mass at infinity: all intervals are infinite without a partition into many small cells. One representative needs none.
@@ -1237,7 +1241,7 @@ model.overlap(silent).head(7).round(3)
 # The bins must be bins *of the propensity*.
 # Given the parity of $\floor{x}$, say, outcomes are no longer missing at random: inside such a bin the missing rows are still those with large $x$.
 # With a strong shift ($p=0.95-0.09x$, spread growing with $x$) such bins cover {glue:text}`parity_bins` at a nominal 80 %, no better than no bins ({numref}`fig-mo-breaks`).
-# Wide propensity bins fail gently: $\varepsilon=0.5$, a sharp slack of {glue:text}`slack_half`, is nearly exact here.
+# Wide propensity bins do little harm here: at $\varepsilon=0.5$, with a sharp slack of {glue:text}`slack_half`, coverage is still above the level, and nearer to it than with narrow bins (the table below).
 #
 # **Pooling wins only where bins are filled.**
 # Appendix A says that pro-CP gives finite sets where binned weighted CP does not.
@@ -1310,7 +1314,7 @@ axes[2].legend(fontsize="x-small")
 plt.show()
 
 # %% [markdown]
-# ## Where we differ from the document
+# ## Where we differ from the paper
 #
 # The numbers are those of the {doc}`errata <errata>`, which have all entries, each with what still stands; {doc}`what we add <additions>` has a page too.
 #
