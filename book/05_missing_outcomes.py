@@ -1164,7 +1164,7 @@ lost.head(4).round(2)
 # The intervals are wide: these covariates say little about weight change.
 # For {glue:text}`effect_share` of those who did not quit the whole interval of the effect is above zero.
 # The promise bounds the share of misses among *all* who did not quit.
-# It does not bound the share among those picked because their interval is above zero: they are fewer than a share $\alpha$, and all of them could be misses.
+# It does not bound the share among those picked because their interval is above zero: where these are fewer than a share $\alpha$ of all, every one of them could be a miss.
 #
 # ```{warning}
 # With so many more non-quitters than quitters the **printed** formula (11) puts {glue:text}`effect_mass` of its mass at infinity: all intervals are infinite without a partition into many small cells. One representative needs none.
