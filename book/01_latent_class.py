@@ -252,7 +252,7 @@ claims.check(
 #
 # (a) $\P(Y\in C)\ge1-\alpha$, and if the scores have no ties also $\P(Y\in C)\le1-\alpha+1/(n_{\rm cal}+1)$.
 #
-# (b) If the rows are moreover independent and the scores continuous, the coverage *given* the calibration set has the law $\Beta(k,\,n_{\rm cal}+1-k)$.
+# (b) If the rows are moreover independent, the scores continuous and $k\le n_{\rm cal}$, the coverage *given* the training and the calibration set has the law $\Beta(k,\,n_{\rm cal}+1-k)$.
 # ```
 #
 # ```{prf:proof}
@@ -478,11 +478,11 @@ plt.show()
 # ```{prf:proposition} Limits of the length
 # :label: prop-lc-limits
 #
-# As all three splits grow, the oracle's length, which knows $Z$, tends to $2\sigma z_{1-\alpha/2}$. As $\delta\to\infty$ every EM pipeline tends to the oracle. With $\beta=0$ or $\delta=0$ the responsibilities say nothing about $Y$, and every pipeline with a least-squares fit tends to ignoring the class.
+# As all three splits grow, the oracle's length, which knows $Z$, tends to $2\sigma z_{1-\alpha/2}$. As $\delta\to\infty$ every EM pipeline tends to the oracle, if EM finds the classes. With $\beta=0$ or $\delta=0$ the responsibilities say nothing about $Y$, and every pipeline with a least-squares fit tends to ignoring the class.
 # ```
 #
 # ```{prf:proof}
-# Each length is twice the $1-\alpha$ quantile of an absolute residual. The oracle's residual tends to $\varepsilon$. As $\delta\to\infty$ the responsibilities tend to the true dummies. If $\tau$ is independent of $Y$ given $X$, least squares gives all classes one intercept.
+# Each length is twice the $1-\alpha$ quantile of an absolute residual. The oracle's residual tends to $\varepsilon$. As $\delta\to\infty$ the responsibilities of the right mixture tend to the true dummies. If $\tau$ is independent of $Y$ given $X$, least squares gives all classes one intercept.
 # ```
 #
 # The limits are checked over the whole grid.
@@ -760,7 +760,7 @@ assert broken.loc["shifted class mix", [hard, soft, reg, ignore]].mean() < 0.885
 (broken.map("{:.3f}".format) + tries.sem().map(" ({:.3f})".format)).T
 
 # %% [markdown]
-# ## Where we differ from the document
+# ## Where we differ from the blueprint
 #
 # The numbers are those of the {doc}`errata <errata>`, which have all entries, each with what still stands; {doc}`what we add <additions>` has a page too.
 #
@@ -769,7 +769,7 @@ assert broken.loc["shifted class mix", [hard, soft, reg, ignore]].mean() < 0.885
 # * **Length in bins of $\max_k\hat\tau_k$ is a constant** for an interval with one half-width. {numref}`fig-lc-bins` shows coverage in its place, and length for the set that has one to show (1.E2).
 # * **More accuracy is not always less length** ({numref}`fig-lc-accuracy`; 1.E5): with one half-width and strong class effects, length first rises, and falls only when few enough labels are wrong.
 # * **"Iterate a few times"** is not needed: the two closed forms of EM-soft meet at the solution of one linear system, and the tests of the library hold one to the other (1.E6).
-# * **One letter, two things.** The document writes $S_i$ for the observable and for the score; here the score is $V_i$ (1.E3).
+# * **One letter, two things.** The blueprint writes $S_i$ for the observable and for the score; here the score is $V_i$ (1.E3).
 
 # %%
 trial = Trial(dgp.with_(intercept_shift=1.0), rng, n_train, n_cal, n_test)
