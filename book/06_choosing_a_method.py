@@ -207,7 +207,7 @@ mcar.drop(columns=["rms missed"])
 # By pure chance, everybody keeps the marginal level, and CP covers only {glue:text}`cp_mcar` of the rows with pattern {glue:text}`cp_mcar_mask` (1 marks a gap, in the order $X_2X_3X_4$).
 # Calibration under the test mask mends that.
 # Exact predicts {glue:text}`cost_exact` times as many rows as split CP, Nested\* {glue:text}`cost_star` times, and on these data Nested\* gives, to within a hundredth, the length of the 2023 algorithm.
-# *Same mask* holds without any assumption, and leaves {glue:text}`same_infinite` of the sets infinite.
+# *Same mask* holds without any assumption on the gaps, and leaves {glue:text}`same_infinite` of the sets infinite.
 #
 # When gaps depend on $X_1$, rows with other masks are other rows.
 # Then LCP and nexCP lose even the marginal level ({glue:text}`lcp_mar`), CP-MDA-Exact slips a little on its worst pattern ({glue:text}`exact_mar`), and of the methods that promise $1-\alpha$ for each pattern only *same mask* keeps its word.
