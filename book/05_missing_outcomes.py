@@ -1272,7 +1272,7 @@ training = mo.draw_setting(1, n_total, rng)
 print("suggested epsilon:", round(mo.suggest_epsilon(training.p, training.A, alpha), 3))
 paper["binnings"].set_index("bins")[["mean", "mc_error", "n"]].round(3)
 
-# %% mystnb={"figure": {"caption": "Left: coverage with bins of the propensity and with bins that break missing-at-random. Middle: share of infinite sets by sample size, Setting 1; pooling (pro-CP in ten blocks, and one representative without cells) is worse than binned weighted CP when bins are nearly empty and better when they are filled. Right: the price of the bin width, in units of coverage; the mass at infinity of the printed formula without a partition stays at the share of missing rows.", "name": "fig-mo-breaks"}, "image": {"alt": "Coverage by binning, share of infinite sets by sample size, and cost of epsilon."}} tags=["hide-input"]
+# %% mystnb={"figure": {"caption": "Left: coverage with bins of the propensity and with bins that break missing-at-random. Middle: share of infinite sets by sample size, Setting 1; pooling (pro-CP in ten blocks, and one representative without cells) is worse than binned weighted CP when bins are nearly empty and better when they are filled. Right: the price of the bin width, in units of coverage; the mass at infinity of the printed formula without a partition never falls below the share of missing rows.", "name": "fig-mo-breaks"}, "image": {"alt": "Coverage by binning, share of infinite sets by sample size, and cost of epsilon."}} tags=["hide-input"]
 fig, axes = plt.subplots(1, 3, figsize=(10, 3.4))
 kinds = paper["binnings"]
 colors = [
