@@ -59,8 +59,9 @@ versions(table)
 # %% [markdown]
 # ## Is the code still the same?
 #
-# A manifest keeps a hash of the study's grid, seed and of all code that its replicates reach, comments left out.
-# *Changed since* says that some of it was edited after the run, were it a word in a message; the numbers need not differ, and `VERIFY` tells; with `STAMP=1` it notes in the manifest that they do not.
+# A manifest keeps a hash of the study's grid, seed and of all code that its replicates reach, without comments and without what an error says.
+# *Changed since* says that some of it was edited after the run; the numbers need not differ, and `VERIFY` tells; with `STAMP=1` it notes in the manifest that they do not.
+# *Changed without effect* says that the numbers cannot differ, and the manifest says why: say, only calls that raised an error behave otherwise now, and no replicate had failed.
 # The hash depends on Python's minor version, so results made with another one are *not comparable*.
 
 # %% tags=["remove-input"]

@@ -11,7 +11,7 @@ from notebook_lib import studies
 from notebook_lib.studies import __main__ as command
 from notebook_lib.studies.checkpoint import Checkpoints
 from notebook_lib.studies.history import code_html, history_html, versions
-from notebook_lib.studies.plan import CHANGED, SAME, UNKNOWN, announce, cost
+from notebook_lib.studies.plan import CHANGED, PROVED, SAME, UNKNOWN, announce, cost
 
 
 @pytest.fixture
@@ -215,6 +215,21 @@ def test_a_stamp_says_that_newer_code_gives_the_same_bytes(registry, results, ca
     assert not now.due
     assert now.manifest["key"] == "0" * 16
     assert (results / "example.csv").read_bytes() == before
+    studies.REGISTRY["example"] = example.make(version="2")
+    assert states()[0].code == CHANGED
+
+
+def test_a_change_without_effect_is_told_and_not_due(registry, results, call):
+    call("run", "example")
+    key = studies.REGISTRY["example"].key
+    proof = {"key": key, "date": "2026-01-02", "why": "a call that raised"}
+    edit(results, key="0" * 16, unaffected=proof)
+    (now,) = states()
+    assert now.code == PROVED
+    assert not now.due
+    assert "code since" not in now.word
+    shown = history_html(studies.history(studies.REGISTRY))
+    assert ">changed without effect<" in shown
     studies.REGISTRY["example"] = example.make(version="2")
     assert states()[0].code == CHANGED
 

@@ -7,10 +7,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from notebook_lib.studies.plan import CHANGED, SAME, UNKNOWN, seconds, state
+from notebook_lib.studies.plan import CHANGED, PROVED, SAME, UNKNOWN, seconds, state
 from notebook_lib.studies.study import Study
 
-_WORDS = {SAME: "as it ran", CHANGED: "changed since", UNKNOWN: "not comparable"}
+_WORDS = {
+    SAME: "as it ran",
+    PROVED: "changed without effect",
+    CHANGED: "changed since",
+    UNKNOWN: "not comparable",
+}
 
 
 def history(known: dict[str, Study], folder: str | Path | None = None) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from notebook_lib.studies.runner import clock
 from notebook_lib.studies.store import results_folder
 from notebook_lib.studies.study import Study
 
-SAME, CHANGED, UNKNOWN = "same", "changed", "other Python"
+SAME, PROVED, CHANGED, UNKNOWN = "same", "no effect", "changed", "other Python"
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,18 @@ class State:
     def code(self) -> str:
         """Whether the code is the one that ran, or gave the same bytes since.
 
-        ``same``, ``changed``, or ``other Python`` where that cannot be told: the
-        key is taken from source as Python itself writes it, which differs
-        between its versions.
+        ``same``; ``no effect`` where the manifest tells why a later change of the
+        code cannot change the numbers; ``changed``; or ``other Python`` where that
+        cannot be told: the key is taken from source as Python itself writes it,
+        which differs between its versions.
         """
         if self.manifest is None:
             return ""
         verified = self.manifest.get("verified", {}).get("key")
         if self.study.key in (self.manifest["key"], verified):
             return SAME
+        if self.study.key == self.manifest.get("unaffected", {}).get("key"):
+            return PROVED
         there = self.manifest.get("python", platform.python_version())
         return CHANGED if _minor(there) == _minor() else UNKNOWN
 
@@ -70,7 +73,7 @@ class State:
         parts = [self.manifest["date"]]
         if not self.complete:
             parts.append(f"{self.stored} of {self.study.n_replicates}")
-        if self.code != SAME:
+        if self.code not in (SAME, PROVED):
             parts.append("code since" if self.code == CHANGED else self.code)
         return ", ".join(parts)
 
