@@ -503,7 +503,7 @@ with claims.fold("Theorem 3, Remark 3, and Lemma 1 with more laws"):
 # ```
 #
 # ```{prf:proof}
-# Replace the law of the test rows in each bin by that of the calibration rows: {prf:ref}`thm-mo-simultaneous` applies. The threshold depends on calibration scores alone, so going back changes the chance of covering a random test row by at most the distance of {prf:ref}`lem-mo-distance`.
+# Work given the bins, and replace the law of the test rows in each bin by that of the calibration rows: the scores of a bin are then exchangeable, and {prf:ref}`thm-mo-simultaneous` applies. The threshold depends on calibration scores alone, so going back changes the chance of covering a random test row by at most the distance of {prf:ref}`lem-mo-distance`.
 # ```
 #
 # The slack is real.
@@ -639,7 +639,7 @@ theory.masses_of_samples(rng).round(3)
 # ```
 #
 # We can do without the atoms.
-# The mass above $t$ depends only on the counts $e_k(t)$ of scores above $t$ in each bin: with $a_k=N_k^0/N_k$ and $g_k=\frac{N_k^0(N_k^0-1)}{N_k(N_k-1)}$,
+# The mass above $t$ depends only on the counts $e_k(t)$ of the $\bar S_i$ above $t$ in each bin, its test rows among them: with $a_k=N_k^0/N_k$ and $g_k=\frac{N_k^0(N_k^0-1)}{N_k(N_k-1)}$,
 #
 # $$
 # m^2\,\P(\bar S_i\wedge\bar S_j>t)=\Big(\sum_ka_ke_k\Big)^2+\sum_k\big[a_ke_k+g_ke_k(e_k-1)-a_k^2e_k^2\big].
@@ -685,7 +685,7 @@ claims.check("procp-A07", gaps, expected=0, tol=1e-10, scale="any")
 check_all(theory.pairs(rng))
 
 # %% [markdown]
-# With cells of different sizes the paper sets levels $\alpha_\ell=\alpha\,mN_\ell/\sum_{l}N_{l}^2$ (21).
+# With cells of different sizes, $N_\ell^0$ test rows in cell $\ell$, the paper sets levels $\alpha_\ell=\alpha\,mN_\ell^0/\sum_{l}(N_{l}^0)^2$ (21).
 # More is true.
 #
 # ```{prf:proposition} Any allocation (Proposition C, ours)
