@@ -359,6 +359,7 @@ inside.pivot_table(
 
 # %% [markdown]
 # The second table says where we agree: the share of cells within three errors, by mechanism and method.
+# (CP has one length for all masks of a block, which is counted once for each of its rows.)
 # Under MCAR nearly all of CP, nexCP, CQR and CQR-MDA-Exact do.
 # Two methods do not: CQR-MDA-Nested, whose level is our inference (3.E16), and LCP, whose printed lengths have the size of an interpolated quantile ({ref}`sec-fcp-printed`).
 # Under MAR and MNAR the methods around CQR agree less often. The parameters of those mechanisms are ours, which may be the reason; nothing here shows that it is.
