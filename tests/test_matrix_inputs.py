@@ -253,6 +253,26 @@ ROWS = {
         "observed",
         r"must be a two-dimensional boolean array.*: convert .*astype\(bool\)",
     ),
+    "a universe of another shape": (
+        [
+            lambda: function(universe=np.ones((3, 3), bool)),
+            lambda: StructuredConformalCompletion(ColumnMean()).fit(
+                M, OBSERVED, universe=np.ones((3, 3), bool)
+            ),
+        ],
+        "universe",
+        r"expected \(40, 30\): give one entry for each cell",
+    ),
+    "observed cells outside the universe": (
+        [
+            lambda: function(universe=changed(OBSERVED, FIRST, False)),
+            lambda: StructuredConformalCompletion(ColumnMean()).fit(
+                M, OBSERVED, universe=changed(OBSERVED, FIRST, False)
+            ),
+        ],
+        "observed",
+        "1 observed cells do not: set universe to True there",
+    ),
     "probability 0 or above 1 (Gui et al.)": (
         [
             lambda: individual_thresholds([1.0, 2.0], [0.5, 0.0], [0.5]),
