@@ -77,29 +77,35 @@ from notebook_lib import outcomes as mo
 from notebook_lib.exceptions import InfiniteSetWarning
 from notebook_lib.studies import missing_outcomes as ms
 from notebook_lib.studies import outcome_checks as exact
+from notebook_lib.studies import outcome_figures, outcome_live
 from notebook_lib.studies import outcome_larger_verdicts as larger
-from notebook_lib.studies import outcome_partitions as brute
+from notebook_lib.studies import outcome_page_verdicts as page
 from notebook_lib.studies import outcome_table as table_1
 from notebook_lib.studies import outcome_theory as theory
 from notebook_lib.studies import outcome_verdicts as verdicts
 from notebook_lib.studies.outcome_criteria import first_replicates, merge, pivot
-from notebook_lib.studies.outcome_trial import median_width
 
 # %% tags=["hide-input"]
 figures.setup()
 claims.another_seed(seed != 5)
 rng = np.random.default_rng(seed)
-at_defaults = (alpha, epsilon, n_total) == (0.2, 0.1, 500) and min(
-    n_trials / 5, n_slow
-) >= 20
+at_defaults = (alpha, epsilon, n_total) == (0.2, 0.1, 500)
+at_defaults = at_defaults and min(n_trials / 5, n_slow) >= 20
 stored = {name: studies.load(f"missing-outcomes-{name}") for name in ms.STORED}
 paper = {name: frame for name, (frame, _) in stored.items()}
 for name in ("jobs-facts", "laws", "partitions", "samples"):
     paper[name], _ = studies.load(f"missing-outcomes-{name}")
 
 
+# %% tags=["hide-input"]
+def check_each(checks):
+    """One claim after the other, a line each."""
+    for one in checks:
+        claims.check(**one)
+
+
 def check_all(checks, scale="any"):
-    """One claim after the other; live trials only at the default parameters."""
+    """Claims in groups; live trials only at the default parameters."""
     for one in merge(checks, scale):
         if "why" in one:
             claims.differs(**one, scale=scale)
@@ -144,71 +150,15 @@ glue(
 # %%
 data = mo.draw_setting(1, n_total, rng)
 y = data.seen()  # NaN where the outcome is missing
-large = {s: mo.draw_setting(s, 100_000, rng) for s in (1, 2)}
-x = large[1].X[:, 0]
-with claims.fold("The generators of the paper"):
-    for s, share in ((1, 0.2002), (2, 0.2021)):
-        claims.check(
-            "procp-D1",
-            1 - large[s].A.mean(),
-            expected=share,
-            tol=0.006,
-            part=f"Setting {s}",
-        )
-        curve = 1 - mo.setting_propensity(np.linspace(0, 10, 10_001), s)
-        claims.check(
-            "procp-F2", curve.mean(), expected=share, tol=0.01, part=f"Setting {s}"
-        )
-    claims.check(
-        "procp-D1",
-        np.std((large[1].Y - x) / (3 + x)),
-        expected=1,
-        tol=0.012,
-        part="spread",
-    )
-    for scale, share in ((2.0, 0.229), (1.0, 0.222)):
-        wide = mo.draw_high_dimensional(100_000, np.ones(30), rng, scale=scale)
-        claims.check(
-            "procp-D2",
-            1 - wide.p.mean(),
-            expected=share,
-            tol=0.004,
-            part=f"variance {scale:g}",
-            published=0.23,
-        )
 print(f"{data.A.sum()} outcomes observed, {(~data.A).sum()} missing")
 
+# %% tags=["hide-input"]
+large = {s: mo.draw_setting(s, 100_000, rng) for s in (1, 2)}
+with claims.fold("The generators of the paper"):
+    check_each(page.generators(large, rng))
+
 # %% mystnb={"figure": {"caption": "The sample of Setting 1, and the chance of a missing outcome in both settings. Where $x$ is large the outcome varies more and is missing more often (left): ignoring that makes intervals too short. Setting 2 (right, dashed) waves, so that neighbours in $x$ fall into different bins.", "name": "fig-mo-setting"}, "image": {"alt": "Scatter plot of observed and missing outcomes against x, and two curves of the missing probability."}} tags=["hide-input"]
-fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2))
-for seen, label, color, marker in (
-    (True, "observed", "blue", "o"),
-    (False, "missing", "vermillion", "x"),
-):
-    rows = data.A if seen else ~data.A
-    left.scatter(
-        data.X[rows, 0],
-        data.Y[rows],
-        s=14,
-        marker=marker,
-        color=figures.OKABE_ITO[color],
-        label=label,
-        linewidths=1,
-    )
-left.set(xlabel="covariate x", ylabel="outcome y")
-left.legend()
-grid = np.linspace(0, 10, 300)
-for setting, look in ((1, "-"), (2, "--")):
-    right.plot(
-        grid,
-        1 - mo.setting_propensity(grid, setting),
-        color="black",
-        linestyle=look,
-        label=f"Setting {setting}",
-    )
-right.set(
-    xlabel="covariate x", ylabel="probability of a missing outcome", ylim=(0, 0.45)
-)
-right.legend()
+outcome_figures.setting(data)
 plt.show()
 
 # %% [markdown]
@@ -229,29 +179,13 @@ plt.show()
 #
 # which lets the odds vary by a factor of at most $1+\varepsilon$ inside a bin.
 
-# %%
-draws = rng.beta(2, 1, 100_000).clip(1e-6, 1 - 1e-6)
-odds = pd.Series(draws / (1 - draws))
-widths = np.array([0.02, 0.1, 0.5])
-ratios = [
-    odds.groupby(mo.odds_bins(draws, w)).agg(lambda o: o.max() / o.min()).max()
-    for w in widths
-]
+# %% tags=["hide-input"]
 with claims.fold("Bins of the odds"):
-    claims.check(
-        "procp-A01",
-        ratios,
-        at_most=1 + widths + 1e-9,
-        scale="any",
-        part="ratio of odds in a bin",
-    )
-    same = np.array([exact.bins_agree(w, rng) for w in widths])
-    claims.check(
-        "procp-A01", same, scale="any", part="labels by the formula, number of bins"
-    )
-    claims.check("procp-A02", exact.naive_agrees(rng, 50), scale="any")
+    check_each(page.bins_of_odds(rng))
 
-cal, test = (mo.odds_bins(data.p, epsilon)[rows] for rows in (data.A, ~data.A))
+# %%
+bins = mo.odds_bins(data.p, epsilon)
+cal, test = bins[data.A], bins[~data.A]
 mo.bin_table(cal, test).T
 
 # %% [markdown]
@@ -287,39 +221,26 @@ mo.bin_table(cal, test).T
 # %%
 def procp_by_hand(scores, cal, test, alpha, representatives=None):
     """Threshold of (11), or with one representative test row a bin."""
-    atoms, m = [], len(test)
+    atoms = []
     for k in np.unique(test):
-        n0, inside = (test == k).sum(), scores[cal == k]
-        extra = n0 if representatives is None else min(n0, representatives)
-        mass = n0 / (m * (len(inside) + extra))
+        inside = scores[cal == k]
+        n_test = np.sum(test == k)
+        extra = n_test if representatives is None else min(n_test, representatives)
+        mass = n_test / (len(test) * (len(inside) + extra))
         atoms += [(s, mass) for s in inside] + [(np.inf, mass * extra)]
     values, masses = np.array(sorted(atoms)).T
-    return values[np.argmax(np.cumsum(masses) >= 1 - alpha - 1e-9)], masses.sum()
+    reached = np.cumsum(masses) >= 1 - alpha - 1e-9
+    return values[np.argmax(reached)], masses.sum()
 
 
-sound = []
-for scores, b, t, a in exact.small_samples(rng, 200):
-    hand = [procp_by_hand(scores, b, t, a, r) for r in (None, 1)]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", InfiniteSetWarning)
-        fast = [
-            mo.procp_threshold(scores, b, t, a, variant=v)[0]
-            for v in ("paper", "one_rep")
-        ]
-    whole = all(abs(total - 1) < 1e-12 for _, total in hand)
-    sound.append((fast == [q for q, _ in hand], whole, fast[1] <= fast[0]))
-claims.check(
-    "procp-A03",
-    np.array(sound)[:, :2],
-    scale="any",
-    part="by hand = library, masses sum to one",
-)
-claims.check(
-    "procp-A04",
-    np.array(sound)[:, 2],
-    scale="any",
-    part="one representative is never wider",
-)
+one_rep = partial(mo.procp_threshold, variant="one_rep")
+scores = np.abs(data.Y - data.X[:, 0])[data.A]  # the prediction is the true mean, x
+by_hand, _ = procp_by_hand(scores, cal, test, alpha, representatives=1)
+library = one_rep(scores, cal, test, alpha)  # one threshold for each test row
+print(f"threshold by hand {by_hand:.4f}, by the library {library[0]:.4f}")
+
+# %% tags=["hide-input"]
+check_each(page.pooled_by_hand(procp_by_hand, rng))
 
 # %% [markdown]
 # The library's version sorts once and adds up once, $O(n\log n)$, and agrees on every case, ties included.
@@ -382,22 +303,19 @@ glue(
 # Fix the scores of each bin, hide each possible choice of test rows in turn, and average: that is the expectation.
 
 # %%
-one_rep = partial(mo.procp_threshold, variant="one_rep")
 levels = (0.1, 0.25, 0.4, 0.6)
-cases = (
-    ("procp-T01", mo.procp_threshold, False),
-    ("procp-T02", one_rep, False),
-    ("procp-T03", mo.procp_threshold, True),
-)
-for id, find, cells in cases:
-    excess = exact.enumerated(find, levels, rng, n_cases, cells=cells)
-    claims.check(
-        id,
-        excess,
-        at_most=1e-12,
-        scale="any",
-        note="exact miss minus alpha, by enumeration",
-    )
+miss = partial(exact.enumerated, alphas=levels, rng=rng, n_cases=n_cases)
+excess = {
+    "Theorem 1": miss(mo.procp_threshold),
+    "one representative": miss(one_rep),
+    "Corollary 1, two cells": miss(mo.procp_threshold, cells=True),
+}
+largest = {name: values.max() for name, values in excess.items()}
+pd.Series(largest, name="E[miss] minus alpha, at most").round(12)
+
+# %% tags=["hide-input"]
+claimed = ("procp-T01", "procp-T02", "procp-T03")
+check_each(page.simultaneous(dict(zip(claimed, excess.values(), strict=True))))
 
 # %% [markdown]
 # The largest excess is 0 to rounding: the bound is attained.
@@ -430,68 +348,19 @@ for id, find, cells in cases:
 
 # %%
 widths = np.array([0.05, 0.1, 0.5, 1.0, 4.0])
-worst = [exact.total_variations(width, n_laws, rng).max() for width in widths]
-claims.check(
-    "procp-T04",
-    worst,
-    at_most=mo.sharp_slack(widths),
-    tol=1e-9,
-    scale="any",
-    part="random laws",
-)
-reached = [exact.worst_two_atoms(width) for width in widths]
-claims.check(
-    "procp-T04",
-    reached,
-    expected=mo.sharp_slack(widths),
-    tol=1e-6,
-    scale="any",
-    part="attained",
-)
+distance = {
+    "random laws": [exact.total_variations(w, n_laws, rng).max() for w in widths],
+    "two atoms": [exact.worst_two_atoms(w) for w in widths],
+    "sharp slack": mo.sharp_slack(widths),
+    "epsilon / 4": widths / 4,
+}
+distance = pd.DataFrame(distance, index=pd.Index(widths, name="epsilon"))
+distance.round(4)
 
 # %% tags=["hide-input"]
-p1, p2 = np.array([0.6, 0.9, 0.3]), np.array([0.5, 0.85, 0.1])  # Theorem 3: two points
-gap = (p1 - p2) / ((p1 + p2) * (2 - p1 - p2))
-error = p1 / (1 - p1) / (p2 / (1 - p2)) - 1
-largest = [
-    exact.worst_two_atoms(e, p / (1 - p)) for e, p in zip(error, p2, strict=True)
-]
-wide = np.geomspace(1e-3, 1e3, 200)
-ladder = np.array(
-    [np.minimum(wide, 1) / 8, wide / (4 * (1 + wide)), mo.sharp_slack(wide), wide / 4]
-)
-step = np.log1p(0.1)
-spans = [(offset, offset + 10 * step) for offset in (0, 0.3 * step)]
-fewest = [exact.greedy_cover(0.1, low, high - 1e-6) for low, high in spans]
-used = [exact.grid_bins(0.1, *span) for span in spans]
+check_each(page.lemma_1(distance))
 with claims.fold("Theorem 3, Remark 3, and Lemma 1 with more laws"):
-    claims.check(
-        "procp-T06",
-        gap,
-        at_least=error / (4 * (1 + error)),
-        scale="any",
-        part="two-point examples",
-    )
-    claims.check(
-        "procp-T06",
-        largest,
-        expected=mo.sharp_slack(error),
-        tol=1e-6,
-        scale="any",
-        part="supremum over weights",
-    )
-    claims.check(
-        "procp-T06",
-        np.diff(ladder, axis=0),
-        at_least=0,
-        tol=1e-15,
-        scale="any",
-        part="the chain of bounds",
-    )
-    claims.check("procp-T07", fewest, expected=10, scale="any", part="fewest bins")
-    claims.check(
-        "procp-T07", used, expected=[10, 11], scale="any", part="bins of the grid"
-    )
+    check_each(page.theorem_3())
     check_all(larger.laws(paper["laws"]), "paper")
 
 # %% [markdown]
@@ -509,28 +378,13 @@ with claims.fold("Theorem 3, Remark 3, and Lemma 1 with more laws"):
 # The slack is real.
 # Take one bin with two kinds of rows at its two ends, and let the score be large for the kind that is missed more often: coverage falls below $1-\alpha$, and stays above $1-\alpha-\tau_\varepsilon$.
 
-# %%
+# %% tags=["hide-input"]
 both(
     "The bin that attains the slack",
     verdicts.adversary(first_replicates(ms.adversary, 10)),
     verdicts.adversary(paper["adversary"]),
 )
-ratio, distance = exact.estimated_bins_ratio(0.1, 0.2, n_laws // 2, rng)
-bound = 1.1 * np.exp(0.4)  # (1 + epsilon)(1 + delta), log odds off by up to 0.2
-claims.check(
-    "procp-T08",
-    ratio,
-    at_most=bound,
-    scale="any",
-    part="odds ratio in bins of an estimate",
-)
-claims.check(
-    "procp-T08",
-    distance,
-    at_most=mo.sharp_slack(bound - 1),
-    scale="any",
-    part="distance of the laws",
-)
+check_each(page.estimated_bins(rng, n_laws // 2))
 paper["adversary"]
 
 # %% [markdown]
@@ -564,59 +418,25 @@ paper["adversary"]
 # The quick deal alone is seldom far off, but in a few cases by more than a quarter: that verdict differs.
 
 # %%
-n1, n0 = (
-    np.array([30, 40, 25]),
-    np.array([4, 2, 6]),
-)  # calibration and test rows of three bins
+n_cal = np.array([30, 40, 25])  # calibration rows of three bins
+n_test = np.array([4, 2, 6])  # test rows of the cell, 12 in all
 
 
 def mass(atoms, number, m=12):
     """Total mass of some atoms of each bin, each weighing number / (m N)."""
-    return (number * atoms / (n1 + n0)).sum() / m
+    return (number * atoms / (n_cal + n_test)).sum() / m
 
 
-left_in = mass(n1, n0, 100) + mass(n0, n0, 100)
-claims.check(
-    "procp-A05",
-    left_in,
-    expected=0.12,
-    tol=1e-12,
-    scale="any",
-    part="mass of a cell of 12 with m = 100 left in",
-)
-claims.check(
-    "procp-A05",
-    mass(n1, n0) + mass(n0, n0),
-    expected=1,
-    tol=1e-12,
-    scale="any",
-    part="masses as in section 2.2.1",
-)
-print(
-    f"superscripts as in Algorithm 1: masses sum to {mass(n0, n1) + mass(n1, n1):.2f}"
-)
+sums = {
+    "as in section 2.2.1": mass(n_cal, n_test) + mass(n_test, n_test),
+    "step 4, m = 100": mass(n_cal, n_test, m=100) + mass(n_test, n_test, m=100),
+    "superscripts of Algorithm 1": mass(n_test, n_cal) + mass(n_cal, n_cal),
+}
+pd.Series(sums, name="sum of all masses").round(2)
 
-two = [mo.cell_masses(np.array([u]), np.array([100, 1]))[0] for u in ((2, 0), (1, 1))]
-claims.check(
-    "procp-T17",
-    two,
-    expected=[0.0196, 0.2550],
-    tol=1e-4,
-    scale="any",
-    part="counterexample to (27)",
-)
-often = dict(
-    expected=0.28,
-    tol=0.1,
-    note="the share depends on the law of the cases, which is free",
-)
-claims.check(
-    "procp-T17",
-    brute.averaging_fails(rng, 1000),
-    **often,
-    scale="any",
-    part="share of cases that fail",
-)
+# %% tags=["hide-input"]
+check_each(page.slips(sums["step 4, m = 100"], sums["as in section 2.2.1"]))
+check_each(page.inequality_27(rng))
 with claims.fold("Partitions against brute force, and on whole samples"):
     check_all(theory.partitions(rng, n_cases))
     check_all(larger.partitions(paper["partitions"]), "paper")
@@ -651,37 +471,23 @@ theory.masses_of_samples(rng).round(3)
 # %%
 def pairs_by_hand(scores, cal, test, alpha):
     """Threshold of (19) from all pairs, and its mass at infinity."""
-    values, labels = np.r_[scores, np.full(len(test), np.inf)], np.r_[cal, test]
-    n0, n = [np.array([(v == k).sum() for k in labels]) for v in (test, labels)]
-    same = labels[:, None] == labels
-    both = np.where(
-        same, n0 * (n0 - 1) / np.maximum(n * (n - 1), 1), np.outer(n0 / n, n0 / n)
-    )
-    np.fill_diagonal(both, n0 / n)
-    smaller, mass = (
-        np.minimum.outer(values, values).ravel(),
-        both.ravel() / len(test) ** 2,
-    )
+    values = np.r_[scores, np.full(len(test), np.inf)]
+    label = np.r_[cal, test]
+    n0 = np.array([np.sum(test == k) for k in label])  # test rows of its bin
+    n = np.array([np.sum(label == k) for k in label])  # all rows of its bin
+    within = n0 * (n0 - 1) / np.maximum(n * (n - 1), 1)
+    across = np.outer(n0 / n, n0 / n)
+    chance = np.where(label[:, None] == label, within, across)  # both are test rows
+    np.fill_diagonal(chance, n0 / n)
+    smaller = np.minimum.outer(values, values).ravel()
+    mass = chance.ravel() / len(test) ** 2
     order = np.argsort(smaller, kind="stable")
     reached = np.cumsum(mass[order]) >= 1 - alpha**2 - 1e-9
     return smaller[order][np.argmax(reached)], mass[np.isinf(smaller)].sum()
 
 
-gaps, same = [], []
-for scores, b, t, a in exact.small_samples(rng, 200, n_most=25):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", InfiniteSetWarning)
-        q = mo.procp2_threshold(scores, b, t, a)[0]
-    by_hand, infinite = pairs_by_hand(scores, b, t, a)
-    gaps.append(mo.squared_mass_at_infinity(b, t) - infinite)
-    same.append(q == by_hand)
-claims.check(
-    "procp-A06",
-    np.array(same),
-    scale="any",
-    part="thresholds equal those from all pairs",
-)
-claims.check("procp-A07", gaps, expected=0, tol=1e-10, scale="any")
+# %% tags=["hide-input"]
+check_each(page.pairs_by_hand(pairs_by_hand, rng))
 check_all(theory.pairs(rng))
 
 # %% [markdown]
@@ -702,7 +508,7 @@ check_all(theory.pairs(rng))
 # Proposition B: **two** representatives a bin, $N_k^1+\min(N_k^0,2)$ in place of $N_k$, are as valid as all test rows, never wider, and need no partition in these experiments.
 # Corollary 3 is right, but not by the proof given: "following Corollary 2" multiplies the slack by $L\sum_\ell(N_\ell^0/m)^2$, which is 1 for equal cells only. Taking the step in total variation once, on the pair of test rows, gives the stated bound.
 
-# %%
+# %% tags=["hide-input"]
 with claims.fold("pro-CP2 by enumeration, and its levels"):
     check_all(theory.squared(rng, n_cases))
     check_all(theory.levels_of_cells())
@@ -716,17 +522,19 @@ with claims.fold("pro-CP2 by enumeration, and its levels"):
 # The paper writes the last one as a quantile over all $\prod_k\binom{N_k}{N_k^0}$ choices of test positions.
 # Convolving hypergeometric laws and bisecting over the scores gives the same number in $O(m^2\log n)$.
 
-# %%
-scores = np.abs(data.Y - data.X[:, 0])[data.A]
-args = scores, cal % 3, test[:20] % 3  # three coarse bins, twenty test rows
-orders = {f"order {k}": mo.kth_order_threshold(*args, alpha, k)[0] for k in (1, 2, 3)}
-orders |= {
-    f"PAC, delta = {d:g}": mo.pac_threshold(*args, alpha, d)[0] for d in (0.5, 0.1)
-}
+# %% tags=["hide-input"]
 with claims.fold("Higher orders and PAC sets by enumeration"):
     check_all(theory.orders(rng, n_cases))
     check_all(theory.crude_mass(rng))
-pd.Series(orders, name="threshold")
+
+# %%
+coarse = scores, cal % 3, test[:20] % 3  # three coarse bins, twenty test rows
+thresholds = {}
+for k in (1, 2, 3):
+    thresholds[f"order {k}"] = mo.kth_order_threshold(*coarse, alpha, k)[0]
+for delta in (0.5, 0.1):
+    thresholds[f"PAC, delta = {delta:g}"] = mo.pac_threshold(*coarse, alpha, delta)[0]
+pd.Series(thresholds, name="threshold")
 
 # %% [markdown]
 # Higher orders cost width, and calibration rows.
@@ -751,7 +559,7 @@ pd.Series(orders, name="threshold")
 # Binned weighted CP does the same inside the bin of the test row.
 # With a known propensity it is bin-conditionally valid at level $1-\alpha$, without a slack, for *any* binning (Proposition 1), because the shift inside a bin has the same ratio; the cost is a small calibration set.
 
-# %%
+# %% tags=["hide-input"]
 with claims.fold("One sort against one quantile a row"):
     check_all(theory.weighted(rng, n_cases))
 live = first_replicates(ms.proposition1, 2 * n_trials)
@@ -762,6 +570,8 @@ both(
     verdicts.weights(live),
     verdicts.weights(paper["weights"]),
 )
+
+# %%
 paper["weights"].pivot(index="design", columns="weights", values="mean")
 
 # %% [markdown]
@@ -771,46 +581,23 @@ paper["weights"].pivot(index="design", columns="weights", values="mean")
 # Its width is the mean over redraws of the **median** interval length, since a few sets are infinite.
 # Models are fitted once, on another sample, as in the paper; both its scores are run.
 
-# %%
-halves = [[0.5, 1.0, np.inf], [0.5, np.inf, np.inf]]
-claims.check(
-    "procp-M1",
-    [median_width(np.zeros(3), np.array([h])) for h in halves],
-    expected=[2, np.inf],
-    scale="any",
-)
+# %% tags=["hide-input"]
+check_each(page.widths())
 live = first_replicates(ms.conditional, n_slow)
-noise = (
-    np.sqrt(live["missed_squared"] - (1 - live["coverage"]) ** 2) / 10
-)  # of a mean of 100 redraws
-claims.check("procp-M2", noise.mean(), expected=0.005, tol=0.002, when=at_defaults)
+check_each(page.redraws(live, when=at_defaults))
 both(
     "Figures 1 and 4",
     verdicts.conditional(live),
     verdicts.conditional(paper["conditional"]),
 )
-table = ms.summary(paper["conditional"], ["setting", "score", "method"])
-table.set_index(["setting", "score", "method"])[
-    ["coverage", "lowest", "below", "width", "infinite"]
-].round(3)
+
+# %%
+by = ["setting", "score", "method"]
+table = ms.summary(paper["conditional"], by).set_index(by)
+table[["coverage", "lowest", "below", "width", "infinite"]].round(3)
 
 # %% mystnb={"figure": {"caption": "Feature-conditional coverage of 500 stored trials, residual score. Weighted CP is centred at the nominal level and misses it in nearly every second trial; pro-CP is above it in all of them, in both forms, and one representative is less wasteful.", "name": "fig-mo-conditional"}, "image": {"alt": "Histograms of feature-conditional coverage of three methods in two settings."}} tags=["hide-input"]
-fig, axes = plt.subplots(1, 2, figsize=(8, 3.2), sharey=True)
-for ax, setting in zip(axes, (1, 2), strict=True):
-    part = paper["conditional"].query("setting == @setting and score == 'residual'")
-    for method in ("weighted CP", "pro-CP (one representative)", "pro-CP"):
-        values = part.loc[part["method"] == method, "coverage"]
-        ax.hist(
-            values,
-            bins=np.arange(0.73, 0.93, 0.005),
-            color=figures.color(method),
-            alpha=0.65,
-            label=method,
-        )
-    figures.nominal_line(ax, 0.8, axis="x")
-    ax.set(title=f"Setting {setting}", xlabel="feature-conditional coverage")
-axes[0].set_ylabel("trials")
-figures.legend_below(fig, axes)
+outcome_figures.conditional(paper["conditional"])
 plt.show()
 
 # %% [markdown]
@@ -823,16 +610,17 @@ plt.show()
 # The paper draws $X'\mid B$ for observed and missing rows alike, where the model has $X'\mid B,A$.
 # That makes bins *exactly* exchangeable, so the experiment could not show the slack of {prf:ref}`lem-mo-distance`; it turns out that the right draw changes coverage by less than 0.005.
 
-# %%
+# %% tags=["hide-input"]
 live_bins = first_replicates(ms.bins_study, n_slow)
 both(
     "Figure 3",
     verdicts.bins(live_bins, live),
     verdicts.bins(paper["bins"], paper["conditional"]),
 )
-paper["bins"].groupby(["rule", "method"])["coverage"].agg(["mean", "sem", "min"]).round(
-    4
-)
+
+# %%
+coverage = paper["bins"].groupby(["rule", "method"])["coverage"]
+coverage.agg(["mean", "sem", "min"]).round(4)
 
 # %% [markdown]
 # ## A single test row: Figure 5
@@ -840,36 +628,18 @@ paper["bins"].groupby(["rule", "method"])["coverage"].agg(["mean", "sem", "min"]
 # With $m=1$ pro-CP is split conformal prediction in the bin of the test row, and one can ask for coverage at each $x$.
 # We compute it exactly from the normal law instead of counting.
 
-# %%
+# %% tags=["hide-input"]
 live_single = first_replicates(ms.single, max(2, n_trials // 25))
 both("Figure 5", verdicts.single(live_single), verdicts.single(paper["single"]))
+
+# %%
 at_x = pivot(paper["single"], ["setting", "epsilon", "score", "method", "x"])
 at_x["below"] = at_x["coverage"] < 0.8
 how = {"coverage": "min", "below": "mean", "share_infinite": "mean"}
 at_x.groupby(["setting", "epsilon", "score", "method"]).agg(how).round(3)
 
 # %% mystnb={"figure": {"caption": "Coverage at each $x$ for one test row, residual score, 500 stored calibration draws. Weighted CP is right on average only: it covers too much where the spread is small and too little where it is large. pro-CP follows $x$ in Setting 1. In Setting 2 one bin collects rows from far-apart places, and pro-CP fails near some of them. Narrow bins ($\\varepsilon=0.02$) mend that at a price: the share of infinite sets in the titles.", "name": "fig-mo-single"}, "image": {"alt": "Three panels of coverage against x for pro-CP and weighted CP."}} tags=["hide-input"]
-fig, axes = plt.subplots(1, 3, figsize=(9.5, 3.2), sharey=True)
-for ax, (setting, width) in zip(axes, ((1, 0.1), (2, 0.1), (2, 0.02)), strict=True):
-    part = at_x.query(
-        "setting == @setting and epsilon == @width and score == 'residual'"
-    )
-    for method, rows in part.groupby("method"):
-        ax.plot(
-            rows["x"],
-            rows["coverage"],
-            color=figures.color(method),
-            linestyle=figures.linestyle(method),
-            label=method,
-        )
-    figures.nominal_line(ax, 0.8)
-    share = part.loc[part["method"] == "pro-CP", "share_infinite"].mean()
-    ax.set(
-        title=f"Setting {setting}, ε = {width:g}\n{100 * share:.0f} % of pro-CP sets infinite",
-        xlabel="covariate x",
-    )
-axes[0].set_ylabel("coverage at x")
-figures.legend_below(fig, axes)
+outcome_figures.single(at_x)
 plt.show()
 
 # %% [markdown]
@@ -882,7 +652,7 @@ plt.show()
 # Whole samples are redrawn 500 times.
 # A trial's *coverage proportion* is the share of its test rows that were covered; the table has the share of trials in which it reaches 0.8, and the mean over trials of the median width.
 
-# %%
+# %% tags=["hide-input"]
 published = claims.load_published("05")
 live_table = first_replicates(ms.table1, n_trials)
 both(
@@ -890,13 +660,14 @@ both(
     table_1.table1(live_table, published),
     table_1.table1(paper["table1"], published),
 )
-ours = table_1.our_table1(paper["table1"]).query("propensity == 'known'")
-printed = table_1.published_table1(published).query("propensity == 'known'")
-printed = printed.assign(method=printed["method"] + ", published")
-beside = pd.concat([printed, ours]).sort_values(["setting", "width"])
-beside.set_index(["setting", "method"])[
-    ["reached", "reached_se", "width", "width_se"]
-].round(3)
+
+# %%
+ours = table_1.our_table1(paper["table1"])
+printed = table_1.published_table1(published)
+printed["method"] += ", published"
+beside = pd.concat([printed, ours]).query("propensity == 'known'")
+beside = beside.sort_values(["setting", "width"]).set_index(["setting", "method"])
+beside[["reached", "reached_se", "width", "width_se"]].round(3)
 
 # %% [markdown]
 # The row *pro-CP, published* sits on *one representative*, in $P$ and in width, and far from *pro-CP*, the printed formula (11): its intervals would have been wider by {glue:text}`excess_width` in Setting 1, and would have reached 0.8 in {glue:text}`reached_paper` of the trials instead of {glue:text}`reached_one`.
@@ -909,14 +680,16 @@ beside.set_index(["setting", "method"])[
 # The table below repeats the comparison over ten training samples: every printed number lies inside our range, which for one representative in Setting 1 runs from {glue:text}`draws_low` to {glue:text}`draws_high`.
 # The methods agree, then, but a single training sample decides more than the trials after it.
 
+# %% tags=["hide-input"]
+estimated = table_1.estimated(paper["table1"], paper["training-draws"], published)
+estimated = list(estimated)
+check_all(estimated, "paper")
+
 # %%
-check_all(
-    table_1.estimated(paper["table1"], paper["training-draws"], published), "paper"
-)
 spread = table_1.over_draws(paper["training-draws"])
 spread.round(3)
 
-# %%
+# %% tags=["hide-input"]
 with claims.fold("The kernel estimate of the propensity"):
     check_all(theory.propensities(rng))
 both(
@@ -926,53 +699,20 @@ both(
 )
 
 # %% tags=["remove-cell"]
-one = ours.set_index(["setting", "method"])
-glue(
-    "excess_width",
-    f"{one.loc[(1, 'pro-CP'), 'width'] - one.loc[(1, 'pro-CP (one representative)'), 'width']:.1f}",
-    display=False,
-)
-glue("reached_paper", f"{100 * one.loc[(1, 'pro-CP'), 'reached']:.0f} %", display=False)
-glue(
-    "reached_one",
-    f"{100 * one.loc[(1, 'pro-CP (one representative)'), 'reached']:.0f} %",
-    display=False,
-)
+known = ours.query("propensity == 'known'").set_index(["setting", "method"])
+pooled, one = known.loc[(1, "pro-CP")], known.loc[(1, "pro-CP (one representative)")]
+glue("excess_width", f"{pooled['width'] - one['width']:.1f}", display=False)
+glue("reached_paper", f"{100 * pooled['reached']:.0f} %", display=False)
+glue("reached_one", f"{100 * one['reached']:.0f} %", display=False)
 span = spread.loc[(1, "pro-CP (one representative)"), "reached"]
 glue("draws_low", f"{span['min']:.2f}", display=False)
-held = [
-    c
-    for c in table_1.estimated(paper["table1"], paper["training-draws"], published)
-    if "at_least" not in c
-]
+held = [c for c in estimated if "at_least" not in c]
 glue("n_estimated", len(held), display=False)
 glue("n_apart", sum("why" in c for c in held), display=False)
 glue("draws_high", f"{span['max']:.2f}", display=False)
 
 # %% mystnb={"figure": {"caption": "Figures 10 and 11 from 500 stored trials: coverage proportion of pro-CP and pro-CP2, in the forms that the code runs. Squared coverage moves the whole histogram to the right: few trials fall below 0.8.", "name": "fig-mo-squared"}, "image": {"alt": "Four histograms of the coverage proportion for pro-CP and pro-CP2."}} tags=["hide-input"]
-fig, axes = figures.panels(2, 2, width=4)
-for i, setting in enumerate((1, 2)):
-    for j, kind in enumerate(("known", "estimated")):
-        part = paper["table1"].query("setting == @setting and propensity == @kind")
-        for method, name in (
-            ("pro-CP (one representative)", "pro-CP (one representative)"),
-            ("pro-CP2 (constant levels)", "pro-CP2"),
-        ):
-            values = part.loc[part["method"] == method, "coverage"]
-            axes[i, j].hist(
-                values,
-                bins=np.arange(0.64, 1.01, 0.02),
-                color=figures.color(name),
-                alpha=0.6,
-                label=method,
-            )
-        figures.nominal_line(axes[i, j], 0.8, axis="x")
-        axes[i, j].set_title(f"Setting {setting}, {kind} propensity")
-for ax in axes[1]:
-    ax.set_xlabel("coverage proportion")
-for ax in axes[:, 0]:
-    ax.set_ylabel("trials")
-figures.legend_below(fig, axes)
+outcome_figures.squared(paper["table1"])
 plt.show()
 
 # %% [markdown]
@@ -985,13 +725,11 @@ plt.show()
 #
 # Figures 6 and 7 repeat the comparison with 30 covariates and a lasso propensity.
 
-# %%
+# %% tags=["hide-input"]
 live_high = verdicts.mean_curve(first_replicates(ms.curve_high, max(2, n_slow // 2)))
 live_squared = verdicts.wide(first_replicates(ms.curve_squared, n_slow))
-high, low = (
-    verdicts.mean_curve(paper["curve-high"]),
-    verdicts.wide(paper["curve-squared"]),
-)
+high = verdicts.mean_curve(paper["curve-high"])
+low = verdicts.wide(paper["curve-squared"])
 both(
     "Figures 8 and 12",
     verdicts.curves(live_high, live_squared),
@@ -1005,64 +743,7 @@ both(
 )
 
 # %% mystnb={"figure": {"caption": "Top: width against coverage over levels $\\alpha$, stored runs (Figures 12 and 8; levels at which most intervals are infinite are left out). The curves lie on each other. Bottom left: how conservative each method is, coverage against the level asked for; the distance from the diagonal is the price of the mass at infinity, and it shrinks as the level falls. Bottom right: 30 covariates, coverage of 500 stored trials (Figures 6 and 7). With an estimated propensity all boxes move with the one training sample.", "name": "fig-mo-curves"}, "image": {"alt": "Two panels of width against coverage, one of coverage against nominal level, and one of boxplots of coverage."}} tags=["hide-input"]
-fig, axes = plt.subplots(2, 2, figsize=(8, 5.6))
-one = low[low["setting"] == 1]
-names = {"pro-CP2 (constant levels)": "pro-CP2"}
-for ax, frame, other in (
-    (axes[0, 0], one, "pro-CP2 (constant levels)"),
-    (axes[0, 1], high, "weighted CP"),
-):
-    for method in ("pro-CP", other):
-        look = figures.style(names.get(method, method))
-        ax.plot(
-            *verdicts.curve(frame, method),
-            color=look.color,
-            marker=look.marker,
-            label=names.get(method, method),
-        )
-    ax.set(
-        xlabel="coverage",
-        ylabel="median width",
-        title="30 covariates" if ax is axes[0, 1] else "Setting 1",
-    )
-for method in ("pro-CP", "pro-CP (one representative)", "pro-CP2 (constant levels)"):
-    part, look = one[one["method"] == method], figures.style(names.get(method, method))
-    axes[1, 0].plot(
-        1 - part["alpha"],
-        part["coverage"],
-        color=look.color,
-        marker=look.marker,
-        label=names.get(method, method),
-    )
-axes[1, 0].plot(
-    [0.6, 0.85],
-    [0.6, 0.85],
-    color="#333333",
-    linestyle=(0, (4, 3)),
-    linewidth=1,
-    label="nominal",
-)
-axes[1, 0].set(xlabel="level asked for", ylabel="coverage", title="Setting 1")
-part = (
-    paper["high-dimensional"]
-    .query("scale == 2 and score == 'cqr'")
-    .set_index(["method", "propensity"])["coverage"]
-)
-for i, method in enumerate(("pro-CP", "pro-CP (one representative)", "weighted CP")):
-    for j, kind in enumerate(("known", "estimated")):
-        box = axes[1, 1].boxplot(
-            part[(method, kind)],
-            positions=[3 * j + i * 0.8],
-            widths=0.6,
-            patch_artist=True,
-            showfliers=False,
-            medianprops={"color": "black"},
-        )
-        box["boxes"][0].set(facecolor=figures.color(method), alpha=0.7)
-figures.nominal_line(axes[1, 1], 0.8)
-axes[1, 1].set_xticks([0.8, 3.8], ["known p", "estimated p"])
-axes[1, 1].set(ylabel="conditional coverage", title="30 covariates")
-figures.legend_below(fig, axes)
+outcome_figures.curves(low, high, paper["high-dimensional"])
 plt.show()
 
 # %% [markdown]
@@ -1079,27 +760,26 @@ treated = datasets.load_jobs().query("treat == 1 or treat == 'exp'")
 missing = 1 - mo.jobs_propensity(mo.jobs_design(treated))
 print(f"{len(treated)} treated rows, {100 * missing.mean():.0f} % missing on average")
 fact = paper["jobs-facts"].set_index("fact")["value"]
-print(
-    "in the paper's file:",
-    *(f"{name} {fact[name]:.3f};" for name in fact.index if name.startswith("missing")),
+fact.filter(like="missing").rename("in the paper's file").round(3)
+
+# %% tags=["hide-input"]
+live = first_replicates(ms.jobs, n_trials, split_seed=1)
+both(
+    "Figure 9",
+    verdicts.jobs(live, full=len(treated) == 879),
+    verdicts.jobs(paper["jobs"], full=True),
 )
-live = verdicts.jobs(
-    first_replicates(ms.jobs, n_trials, split_seed=1), full=len(treated) == 879
-)
-both("Figure 9", live, verdicts.jobs(paper["jobs"], full=True))
 check_all(verdicts.jobs_facts(paper["jobs-facts"]), "paper")
+
+# %%
 jobs = pd.concat([paper["jobs"], paper["jobs-public"]])
 table = pivot(jobs, ["treated", "propensity", "method", "split_seed"])
-table.groupby(["treated", "propensity", "method"])[
-    ["coverage", "reached", "width", "share_infinite"]
-].mean().round(3)
+groups = table.groupby(["treated", "propensity", "method"])
+groups[["coverage", "reached", "width", "share_infinite"]].mean().round(3)
 
 # %% tags=["remove-cell"]
-full = (
-    table.query("treated == 879 and propensity == 'known'")
-    .groupby("method")["coverage"]
-    .mean()
-)
+full = table.query("treated == 879 and propensity == 'known'")
+full = full.groupby("method")["coverage"].mean()
 for name, method in (
     ("jobs_one", "pro-CP (one representative)"),
     ("jobs_paper", "pro-CP"),
@@ -1123,42 +803,33 @@ for name, method in (
 # Nine covariates (age, sex, race, education, smoking, weight, activity) predict both the outcome, by least squares, and the treatment, by logistic regression.
 # We **cross** the data: each half is calibrated with models trained on the other half, so that everybody gets an interval.
 
-# %%
+# %% tags=["hide-input"]
 both(
     "Effects of the untreated",
     verdicts.effects(first_replicates(ms.effects, n_trials)),
     verdicts.effects(paper["effects"]),
 )
-people = datasets.load_nhefs()
-features = [
-    "sex",
-    "age",
-    "race",
-    "education",
-    "smokeintensity",
-    "smokeyrs",
-    "wt71",
-    "active",
-    "exercise",
-]
-model = mo.MissingOutcomeConformal(propensity="logistic", alpha=alpha, epsilon=0.5)
-lost = mo.cross_intervals(
-    model, people[[*features, "qsmk"]], people["wt82_71"], random_state=1
-)
 
-known = people.dropna(subset="wt82_71")
-quit, weight = known["qsmk"].to_numpy() == 1, known["wt82_71"].to_numpy()
-if_quit = mo.cross_intervals(
-    model, known[features], np.where(quit, weight, np.nan), random_state=1
-)
-effect = mo.effect_intervals(if_quit[["lower", "upper"]], weight[~quit], treated=False)
-print(
-    f"{len(lost)} lost: median width {(lost['upper'] - lost['lower']).median():.1f} kg, of {weight.std():.1f} kg in sd"
-)
-print(
-    f"effect of quitting, {len(effect)} who did not: {100 * (effect[:, 0] > 0).mean():.1f} % have an interval above zero"
-)
+# %%
+people = datasets.load_nhefs()
+features = ["sex", "age", "race", "education", "smokeintensity", "smokeyrs"]
+features += ["wt71", "active", "exercise"]
+X, gained = people[[*features, "qsmk"]], people["wt82_71"]  # NaN: no second visit
+model = mo.MissingOutcomeConformal(propensity="logistic", alpha=alpha, epsilon=0.5)
+lost = mo.cross_intervals(model, X, gained, random_state=1)
+width = (lost["upper"] - lost["lower"]).median()
+print(f"{len(lost)} lost: median width {width:.1f} kg; sd of all {gained.std():.1f} kg")
 lost.head(4).round(2)
+
+# %%
+known = people.dropna(subset="wt82_71")
+weight, quitter = known["wt82_71"].to_numpy(), known["qsmk"].to_numpy() == 1
+outcome = np.where(quitter, weight, np.nan)  # Y(1) is missing for the others
+if_quit = mo.cross_intervals(model, known[features], outcome, random_state=1)
+bounds = if_quit[["lower", "upper"]]
+effect = mo.effect_intervals(bounds, weight[~quitter], treated=False)
+above = 100 * (effect[:, 0] > 0).mean()
+print(f"effect of quitting on {len(effect)} who did not: {above:.1f} % above zero")
 
 # %% [markdown]
 # The intervals are wide: these covariates say little about weight change.
@@ -1172,31 +843,33 @@ lost.head(4).round(2)
 #
 # Diagnostics come before belief: is there overlap, how many effective calibration rows, and are covariates balanced *inside* the bins?
 
+
 # %%
-here = people["wt82_71"].notna().to_numpy()
-stay = (
-    mo.PropensityModel("logistic")
-    .fit(people[[*features, "qsmk"]], here)
-    .predict(people[[*features, "qsmk"]])
-)
-p = mo.PropensityModel("logistic").fit(known[features], quit).predict(known[features])
+def propensity(X, observed):
+    """Fitted chance of being observed, for both groups: observed, missing."""
+    p = mo.PropensityModel("logistic").fit(X, observed).predict(X)
+    return p[observed], p[~observed]
+
+
+quitting = propensity(known[features], quitter)
+visit = propensity(X, gained.notna().to_numpy())
 report = {
-    f"quitting, epsilon = {width:g}": mo.overlap_report(
-        p[quit], p[~quit], epsilon=width
-    )
-    for width in (0.1, 0.5)
+    "quitting, epsilon = 0.1": mo.overlap_report(*quitting, epsilon=0.1),
+    "quitting, epsilon = 0.5": mo.overlap_report(*quitting, epsilon=0.5),
+    "second visit, epsilon = 0.5": mo.overlap_report(*visit, epsilon=0.5),
 }
-report["second visit, epsilon = 0.5"] = mo.overlap_report(
-    stay[here], stay[~here], epsilon=0.5
-)
-balance = mo.balance_by_bin(known[features], quit, mo.odds_bins(p, 0.5))
-print(balance.round(2).T.to_string())
 pd.DataFrame(report).round(3)
+
+# %%
+model = mo.PropensityModel("logistic").fit(known[features], quitter)
+bins = mo.odds_bins(model.predict(known[features]), epsilon=0.5)
+balance = mo.balance_by_bin(known[features], quitter, bins)
+balance.round(2)
 
 # %% tags=["remove-cell"]
 smallest = report["quitting, epsilon = 0.5"]["smallest alpha, pro-CP (11)"]
 glue("effect_mass", f"{100 * smallest:.0f} %", display=False)
-glue("effect_share", f"{100 * (effect[:, 0] > 0).mean():.0f} %", display=False)
+glue("effect_share", f"{above:.0f} %", display=False)
 glue("raw_most", f"{balance['raw'].abs().max():.2f}", display=False)
 glue("within_most", f"{balance['within bins'].abs().max():.2f}", display=False)
 found = paper["binnings"].set_index("bins")["mean"]
@@ -1217,11 +890,11 @@ glue("parity_bins", f"{100 * found['parity of floor(x)']:.0f} %", display=False)
 
 # %%
 dose = pd.DataFrame({"dose": rng.uniform(0, 10, 800)})
-chance = 1 / (
-    1 + np.exp(dose["dose"] - 5.5)
-)  # beyond a dose of 9 almost nobody reports
+reports = 1 / (1 + np.exp(dose["dose"] - 5.5))  # hardly anybody beyond a dose of 9
 response = dose["dose"] + rng.normal(0, 2, 800)
-response[rng.random(800) > chance] = np.nan
+response[rng.random(800) > reports] = np.nan
+
+# %%
 model = mo.MissingOutcomeConformal(
     propensity="logistic", alpha=0.3, epsilon=0.5, positivity=0.05
 )
@@ -1252,65 +925,21 @@ model.overlap(silent).head(7).round(3)
 # Narrow bins have a small slack $\tau_\varepsilon$ and a large mass at infinity; wide ones the other way round.
 # Choose it on the training rows (`suggest_epsilon`): a width picked by looking at the calibration rows is no longer one binning to condition on.
 
-# %%
+# %% tags=["hide-input"]
 live = first_replicates(ms.binnings, n_trials)
 both("Arbitrary bins", verdicts.binnings(live), verdicts.binnings(paper["binnings"]))
 live = first_replicates(ms.infinite, n_slow, setting=1, n_total=(100, 500))
 both("Pooling", verdicts.infinite(live), verdicts.infinite(paper["infinite"]))
-cost = []
-for width in np.geomspace(0.02, 2, 12):
-    for _ in range(10):
-        one = mo.draw_setting(1, n_total, rng)
-        b, t = (mo.odds_bins(one.p, width)[rows] for rows in (one.A, ~one.A))
-        masses = {
-            f"mass, {v}": mo.mass_at_infinity(b, t, variant=v)
-            for v in ("paper", "one_rep")
-        }
-        cost.append({"epsilon": width, "slack": mo.sharp_slack(width)} | masses)
-cost = pd.DataFrame(cost).groupby("epsilon").mean()
+
+# %%
+cost = outcome_live.cost_of_width(np.geomspace(0.02, 2, 12), n_total, rng)
 training = mo.draw_setting(1, n_total, rng)
-print("suggested epsilon:", round(mo.suggest_epsilon(training.p, training.A, alpha), 3))
+suggested = mo.suggest_epsilon(training.p, training.A, alpha)
+print(f"suggested epsilon: {suggested:.3f}")
 paper["binnings"].set_index("bins")[["mean", "mc_error", "n"]].round(3)
 
 # %% mystnb={"figure": {"caption": "Left: coverage with bins of the propensity and with bins that break missing-at-random. Middle: share of infinite sets by sample size, Setting 1; pooling (pro-CP in ten blocks, and one representative without cells) is worse than binned weighted CP when bins are nearly empty and better when they are filled. Right: the price of the bin width, in units of coverage; the mass at infinity of the printed formula without a partition never falls below the share of missing rows.", "name": "fig-mo-breaks"}, "image": {"alt": "Coverage by binning, share of infinite sets by sample size, and cost of epsilon."}} tags=["hide-input"]
-fig, axes = plt.subplots(1, 3, figsize=(10, 3.4))
-kinds = paper["binnings"]
-colors = [
-    figures.OKABE_ITO["blue" if name.startswith("eps") else "vermillion"]
-    for name in kinds["bins"]
-]
-axes[0].barh(kinds["bins"], kinds["mean"], xerr=2 * kinds["mc_error"], color=colors)
-figures.nominal_line(axes[0], 0.8, axis="x")
-axes[0].invert_yaxis()
-axes[0].set(xlabel="coverage", xlim=(0.5, 0.9))
-share = pivot(paper["infinite"], ["setting", "n_total", "method"]).query("setting == 1")
-for method, name in (
-    ("binned wCP", "binned wCP"),
-    ("pro-CP", "pro-CP"),
-    ("one representative, no cells", "pro-CP (one representative)"),
-):
-    part = share[share["method"] == method]
-    axes[1].errorbar(
-        part["n_total"],
-        part["share_infinite"],
-        yerr=2 * part["share_infinite_se"],
-        color=figures.color(name),
-        marker=figures.marker(name),
-        label=name,
-    )
-axes[1].set(xlabel="rows in the sample", ylabel="share of infinite sets", xscale="log")
-axes[1].set_xticks([60, 100, 200, 500], ["60", "100", "200", "500"])
-axes[1].minorticks_off()
-axes[1].legend(fontsize="x-small")
-looks = {
-    "slack": ("black", "-", "slack of the bins"),
-    "mass, paper": (figures.color("pro-CP"), "--", "F, printed formula"),
-    "mass, one_rep": (figures.color("one_rep"), "-.", "F, one representative"),
-}
-for name, (color, line, label) in looks.items():
-    axes[2].plot(cost.index, cost[name], color=color, linestyle=line, label=label)
-axes[2].set(xlabel="bin width ε", ylabel="share", xscale="log")
-axes[2].legend(fontsize="x-small")
+outcome_figures.breaks(paper["binnings"], paper["infinite"], cost)
 plt.show()
 
 # %% [markdown]
@@ -1402,7 +1031,8 @@ for m in (1, 5, 20):
 # The right weights turn the observed rows into the missing ones: weighted means of the covariates over the observed rows must equal their plain means over the missing rows.
 
 # %% tags=["hide-input"]
-odds, seen = mo.missing_odds(large[1].p), large[1].A
+x, seen = large[1].X[:, 0], large[1].A
+odds = mo.missing_odds(large[1].p)
 for name, w in (("(1-p)/p", odds), ("p/(1-p)", 1 / odds)):
     print(f"{name}: weighted mean of x {np.average(x[seen], weights=w[seen]):.2f}")
 print(f"missing rows: mean of x {x[~seen].mean():.2f}")
