@@ -469,7 +469,7 @@ with claims.fold("Checks of the guarantees and of their limits"):
     verdicts.guarantees(exact, everything, block, rng, 2000)
 
 # %% [markdown]
-# With the true conditional mean as predictor there is no estimation in the way, and {numref}`fig-mda-oracle` shows each rule on each of 16 masks: CP-MDA-Exact sits on its law $E[K/(N+1)]$, the others above.
+# With the true conditional mean as predictor there is no estimation in the way, and {numref}`fig-mda-oracle` shows each rule on each of 16 masks: CP-MDA-Exact sits on its law, the mean of $\lceil(1-\alpha)(N+1)\rceil/(N+1)$ over the number $N$ of rows that it keeps, the others above.
 
 # %%
 now = theory.oracle_coverage(n_oracle, seed)
