@@ -298,7 +298,7 @@ check_all(
 # ## The method by hand
 #
 # With weights in hand the method is split conformal prediction with groups in the place of points.
-# The score of a group is its largest error, so the region is a cube: the same half-width for every friend.
+# The score of a group is its largest error, so the region is a cube: the same half-width for every friend (the paper's $\hat\tau$, `tau` in the code; $\hat q$ in the other chapters).
 
 # %%
 M, w, wstar = matrix.theorem_matrix(1)
