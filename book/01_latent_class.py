@@ -512,7 +512,7 @@ with claims.fold("The limits"):
 # Between the limits, {numref}`fig-lc-length` deserves a long look.
 #
 # * The **mixture density set**, our second addition, is the shortest of the fitted pipelines almost everywhere. It fits $\hat p(y\mid x,s)=\sum_k\hat\tau_k\,\mathcal N(y;\hat\theta^\top x+\hat\beta_k,\hat\sigma^2)$ by a second EM, which undoes the attenuation, and scores by $-\log\hat p$. Its sets are unions of up to $K$ intervals, one around each plausible outcome, where the other pipelines must also cover the gaps.
-# * The blueprint's **EM-soft loses to EM-hard** where the classes separate and matter ($\delta\ge3$, $\beta\ge1$): attenuation then costs more than wrong labels. At $\beta=\frac12$ the two are level.
+# * The blueprint's **EM-soft loses to EM-hard** where the classes separate and their effect is large against the noise (here $\delta\ge3$ and $\beta\ge1$): attenuation then costs more than wrong labels. At $\beta=\frac12$ the two are level.
 # * **More accurate is not always shorter.** At $\beta=2$, EM-hard at $\delta=1$ is longer than ignoring the class, and so, slightly, is EM-soft by regression.
 #
 # The last point needs an explanation.
