@@ -61,13 +61,15 @@ _ = params.validate(
 )
 
 # %% tags=["hide-input"]
+from itertools import permutations
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from myst_nb import glue
 
 from notebook_lib import claims, covariates, figures, studies
-from notebook_lib.masks import all_masks
+from notebook_lib.quantiles import weighted_quantile
 from notebook_lib.studies import mask_checks as checks
 from notebook_lib.studies import mask_conditional as study
 from notebook_lib.studies import mask_live as live
@@ -104,7 +106,6 @@ usual = (
 # where $v_m=\beta_{\mis}^\top\Sigma_{\mis|\obs}\beta_{\mis}$, $C_m$ is $\Sigma_{\mis|\obs}$ padded by zeros, $\bar C=\sum_m\P(M=m)\,C_m$ its mean over the masks, and $\tilde\beta=\Sigma^{-1}(\Sigma-\bar C)\beta$ the slope that least squares finds.
 
 # %%
-truth, masks = theory.TRUTH3, all_masks(3)
 lengths = live.reference_lengths(3, "MCAR")
 lengths.T.round(3)
 
@@ -138,16 +139,18 @@ with claims.fold("Checks of the closed forms and of the data"):
 # The proof is that of {cite:t}`barber2023beyond`. The check enumerates all orders of seven scores, then lets half of the scores have another scale.
 
 # %%
-nearest, equal = 0.95 ** np.arange(100, 0, -1.0), np.ones(100)
-table = {
-    name: theory.two_scales(w, 6000, rng)
-    for name, w in (
-        ("recent heavy", nearest),
-        ("equal", equal),
-        ("reversed", nearest[::-1]),
-    )
-}
-exact = theory.enumerated_coverage([*0.7 ** np.arange(6, 0, -1), 1], 0.4)
+weights = 0.7 ** np.arange(6, 0, -1.0)  # of six scores; the seventh, the test's, has 1
+covered = [
+    test <= weighted_quantile(scores, weights, 0.6, mass_at_infinity=1)
+    for *scores, test in permutations(range(7))
+]
+exact = np.mean(covered)
+print(f"level 0.6, coverage over all {len(covered)} orders {exact:.4f}")
+
+# %%
+recent = 0.95 ** np.arange(100, 0, -1.0)
+weightings = {"recent heavy": recent, "equal": np.ones(100), "reversed": recent[::-1]}
+table = {name: theory.two_scales(w, 6000, rng) for name, w in weightings.items()}
 pd.DataFrame(table, index=["coverage", "bound"]).T.round(3)
 
 # %% tags=["hide-input"]
@@ -163,14 +166,14 @@ with claims.fold("Checks of both theorems, the lemma and the quantile"):
 
 # %%
 def nexcp_by_hand(model, x):
-    m = np.isnan(x)
-    kept = np.flatnonzero(~(model.M_cal_ & ~m).any(axis=1))  # available cases
-    hidden = np.where(m, np.nan, model.X_cal_[kept])
-    scores = np.abs(model.y_cal_[kept] - model.models_[0](hidden, np.isnan(hidden)))
-    d = covariates.heom(x[None], hidden, model.ranges_, squared=True)[0] - m.sum()
-    weights = np.empty(len(kept))
-    weights[np.argsort(d, kind="stable")] = rho ** np.arange(1.0, len(kept) + 1)
-    weights[(model.M_cal_[kept] == m).all(axis=1)] = 1
+    mask = np.isnan(x)
+    available = ~(model.M_cal_ & ~mask).any(axis=1)
+    X = np.where(mask, np.nan, model.X_cal_[available])  # over-masked
+    scores = np.abs(model.y_cal_[available] - model.models_[0](X, np.isnan(X)))
+    distance = covariates.heom(x[None], X, model.ranges_, squared=True)[0]
+    weights = np.empty(len(X))
+    weights[np.argsort(distance, kind="stable")] = rho ** np.arange(1.0, len(X) + 1)
+    weights[(model.M_cal_[available] == mask).all(axis=1)] = 1
     order = np.argsort(scores)
     mass = np.cumsum(weights[order])
     reached = mass >= (1 - alpha) * (mass[-1] + 1) * (1 - 1e-12)
@@ -183,20 +186,17 @@ def nexcp_by_hand(model, x):
 # %%
 options = dict(imputer=covariates.GaussianImputer(draw=True), alpha=alpha)
 nexcp, X = checks.small_problem(covariates.NexCP(rho=rho, **options), rng)
-by_hand, by_library = (
-    np.array([nexcp_by_hand(nexcp, x) for x in X]),
-    checks.radius_of(nexcp, X),
-)
+by_hand = np.array([nexcp_by_hand(nexcp, x) for x in X])
+by_library = checks.radius_of(nexcp, X)
 finite = np.isfinite(by_hand)
-gap, alike = (
-    np.abs(by_hand - by_library)[finite].max(),
-    bool((np.isfinite(by_library) == finite).all()),
-)
+gap = np.abs(by_hand - by_library)[finite].max()
 print(
-    f"{len(X)} rows, {finite.sum()} finite: by hand and library differ by at most {gap:.0e}"
+    f"{len(X)} rows, {finite.sum()} finite:",
+    f"by hand and library differ by at most {gap:.0e}",
 )
 
 # %% tags=["hide-input"]
+alike = bool((np.isfinite(by_library) == finite).all())
 with claims.fold("Checks of Algorithm 1"):
     verdicts.nexcp_by_hand(gap, alike, rng)
 
@@ -207,21 +207,25 @@ with claims.fold("Checks of Algorithm 1"):
 # With an infinite bandwidth it is the method with equal weights, CP-MDA-Exact with absolute residuals, exactly; so is nexCP with $\rho=1$ (Remark 3.5).
 
 # %%
-train, cal, (X, _) = checks.gaps(3, (300, 300, 300), rng)
+train, calibration, (X, _) = checks.gaps(3, (300, 300, 300), rng)
 same = {
     "LCP, h = inf": covariates.LCP(h=np.inf, **options),
     "CP-MDA-Exact": covariates.CPMDAExact(score="absolute", add_mask=False, **options),
     "nexCP, rho = 1": covariates.NexCP(weights="equal", **options),
 }
 three = [
-    m.fit(*train).conformalize(cal[0].copy(), cal[1]).predict_interval(X.copy())[1]
-    for m in same.values()
+    method.fit(*train).conformalize(*calibration).predict_interval(X)[1]
+    for method in same.values()
 ]
-h, share = live.bandwidth(3, seed)
 print(f"largest difference of the three: {np.nanmax(np.ptp(three, axis=0)):.0e}")
-print(
-    f"median bandwidth {h:.3f}; effective share of rows at the complete mask {share:.4f}"
-)
+
+# %% [markdown]
+# The published bandwidth is the median distance between rows. With it the kernel counts nearly all complete rows alike:
+
+# %%
+h, share = live.bandwidth(3, seed)
+print(f"median bandwidth {h:.3f}")
+print(f"effective share of rows at the complete mask {share:.4f}")
 
 # %% tags=["hide-input"]
 with claims.fold("Checks of Algorithm 2, of HEOM and of the bandwidth"):
@@ -252,10 +256,9 @@ with claims.fold("Checks of Algorithm 2, of HEOM and of the bandwidth"):
 star = theory.rank_weight_coverage("star", 0.004, n_theory, rng)
 ball = theory.rank_weight_coverage("ball", 0.02, 2 * n_theory, rng, n=1000)
 rare = theory.rare_masks_coverage(2 * n_theory // 3, rng)
-table = pd.DataFrame(
+tables.with_errors(
     {"star, rare mask": star, "Gaussian, rare mask": ball, "star, all masks": rare}
-).T
-table.map(lambda v: f"{v[0]:.3f} ({v[1]:.3f})" if isinstance(v, tuple) else "")
+)
 
 # %% tags=["hide-input"]
 more = {"star": theory.rank_weight_coverage("star", 0.004, 200, rng)}
@@ -283,20 +286,23 @@ with claims.fold("Checks of the rank weights, the mask weights and the direction
 
 # %%
 toy = theory.lcp_toy(5 * n_theory // 2, rng)
+tables.with_errors({"coverage": toy}).rename(
+    columns={"over": "distances over-masked", "own": "distances under own masks"}
+)
+
+# %%
+repeats = n_theory * 2 // 3
 local = {
-    n: checks.local_error(n, n_theory * 2 // 3 * (1 + (n == 250)), rng)
-    for n in (250, 1000)
+    250: checks.local_error(250, 2 * repeats, rng),
+    1000: checks.local_error(1000, repeats, rng),
 }
-given_all = theory.oracle_given_hidden()
-print(
-    "over-masked {:.3f} ({:.3f}), own masks {:.3f} ({:.3f})".format(
-        *toy["over"], *toy["own"]
-    )
-)
-print("oracle, by the hidden entry:", given_all.round(3))
-pd.DataFrame(local).rename_axis(index="bandwidth", columns="largest error, n =").round(
-    3
-)
+errors = pd.DataFrame(local).rename_axis(index="bandwidth")
+errors.rename_axis(columns="largest error, n =").round(3)
+
+# %%
+hidden_entry = np.arange(4.0)
+given_all = theory.oracle_given_hidden(hidden_entry)
+pd.DataFrame({"oracle's coverage": given_all}, index=hidden_entry).T.round(3)
 
 # %% tags=["hide-input"]
 toys = {
@@ -312,20 +318,18 @@ with claims.fold("Checks of LCP: distances, bandwidth, what can be conditioned o
 # 500 training and 250 calibration rows, 20 % missing in each column that may go missing, $\alpha=0.1$.
 # Linear models run live. Stored are {glue:text}`stored_tables`; the paper has networks, 50 replicates (100 for Table 4).
 # The mechanisms' parameters are not published: MAR is logistic on always-observed columns, MNAR a probit self-mask, both with solved rates.
-#
+
+# %%
+sizes = dict(n_marginal=n_marginal, n_each=n_each)
+mcar = fast.run(3, "MCAR", n_reps, seed=seed, **sizes)
+mnar = fast.run(3, "MNAR", max(2, n_reps // 2), seed=seed, **sizes)
+now = pd.concat([mcar, mnar], ignore_index=True)
+mcar.pivot(index="method", columns="mask", values="coverage").round(3)
+
+# %% [markdown]
 # {numref}`fig-fcp-table1` is Table 1 with what it should look like: CP has one length for all masks, so it over- and under-covers; the methods on over-masked rows follow the oracle.
 
 # %%
-cell = dict(base="linear", n_marginal=n_marginal, n_each=n_each)
-few = [
-    (dict(d=3, mechanism="MCAR"), n_reps),
-    (dict(d=3, mechanism="MNAR"), max(2, n_reps // 2)),
-]
-now = live.by_mask(
-    pd.concat(
-        [live.live(fast.replicate_synthetic, [cell | kind], n, seed) for kind, n in few]
-    )
-)
 runs = tables.load_runs()
 paper, base, note = tables.best(runs, "synthetic")
 printed = tables.cells(runs)
@@ -390,41 +394,15 @@ with claims.fold("Table 1 at paper scale"):
 # The paper says "MICE" and "network". Two facts decide between the readings: with *conditional means* in place of draws nexCP is far too short where the second covariate is missing, and with the *mask as a feature* CQR loses its constant length and much of its failure. Neither looks like the published table; draws without the mask do.
 
 # %%
+half = max(2, n_reps // 2)
+masked = fast.run(3, "MCAR", half, seed=seed, add_mask=True, **sizes)
 variants = {
-    "conditional means": {"draw": False},
-    "draws, mask as feature": {"add_mask": True},
+    "draws": mcar,
+    "conditional means": fast.run(3, "MCAR", half, seed=seed, draw=False, **sizes),
+    "draws, mask as feature": masked,
 }
-frames = {
-    name: live.by_mask(
-        live.live(
-            fast.replicate_synthetic,
-            [cell | few[0][0] | extra],
-            max(2, n_reps // 2),
-            seed,
-        )
-    )
-    for name, extra in variants.items()
-}
-frames = {"draws": now[now["mechanism"] == "MCAR"]} | frames
-t1 = live.setting(live.published(), 3, "MCAR")
-rows = {name: f.set_index(["method", "mask"]) for name, f in frames.items()}
-pipeline = pd.DataFrame(
-    {
-        name: {
-            "nexCP length, 110": f.loc[("nexCP", "110"), "length"],
-            "CQR coverage, 110": f.loc[("CQR", "110"), "coverage"],
-            "CP length": f.loc[("CP", "110"), "length"],
-        }
-        for name, f in rows.items()
-    }
-)
-pipeline.assign(
-    published=[
-        t1.loc["110", ("length", "nexCP")],
-        t1.loc["110", ("coverage", "CQR")],
-        t1.loc["110", ("length", "CP")],
-    ]
-).round(3)
+pipeline = tables.pipelines(variants)
+pipeline.round(3)
 
 # %% tags=["hide-input"]
 with claims.fold("Checks of the pipeline, the network, the mechanisms and the draws"):
@@ -442,20 +420,18 @@ with claims.fold("Checks of the pipeline, the network, the mechanisms and the dr
 # "LCP is shorter than nexCP" holds in {glue:text}`lcp_shorter:d` of {glue:text}`published_rows:d` published rows, *also on the complete mask*, where all nexCP weights are 1 and the median bandwidth is flat, so that the two must coincide. The printed gap there matches another difference: numpy's interpolated quantile against the order statistic. It is an inference, not a proof; interpolation gives up as much as $1/(n_m+1)$ of the guarantee.
 
 # %%
-v = live.published_verdicts()
+counted = live.published_verdicts()
+rows_and_columns = [(250, 3), (250, 5), (250, 8), (100, 8)]
 interpolated = [
-    theory.interpolation_gap(n, seen, 8000, rng)
-    for n, seen in ((250, 3), (250, 5), (250, 8), (100, 8))
+    theory.interpolation_gap(n, seen, 8000, rng) for n, seen in rows_and_columns
 ]
-gap = pd.DataFrame(
-    {"printed gap": v["complete_gap"], "interpolation": interpolated},
-    index=["Table 1", "Table 2", "Table 3", "Table 4"],
-)
-gap.T.round(2)
+gaps = {"printed gap": counted["complete_gap"], "interpolation": interpolated}
+names = ["Table 1", "Table 2", "Table 3", "Table 4"]
+pd.DataFrame(gaps, index=names).T.round(2)
 
 # %% tags=["hide-input"]
 with claims.fold("Checks on the printed tables"):
-    judge.printed(v, interpolated)
+    judge.printed(counted, interpolated)
 
 # %% [markdown]
 # ### Five and eight covariates, and concrete
@@ -463,26 +439,18 @@ with claims.fold("Checks on the printed tables"):
 # With more covariates the tables pool masks by their number of gaps. Concrete is real: 1030 mixtures, eight covariates, strength in MPa; gaps are made.
 
 # %%
-few = [
-    (dict(d=5, mechanism="MCAR"), max(2, n_reps // 3)),
-    (dict(d=5, mechanism="MAR"), max(2, n_reps // 3)),
-    (dict(d=8, mechanism="MCAR"), max(2, n_reps // 6)),
-]
-wide = live.by_mask(
-    pd.concat(
-        [live.live(fast.replicate_synthetic, [cell | kind], n, seed) for kind, n in few]
-    )
-)
-mixtures = live.live(
-    study.replicate_concrete,
-    [dict(base="linear", mechanism="MCAR")],
-    max(2, n_reps // 3),
-    seed,
-)
+third = max(2, n_reps // 3)
+five = [fast.run(5, kind, third, seed=seed, **sizes) for kind in ("MCAR", "MAR")]
+eight = fast.run(8, "MCAR", max(2, n_reps // 6), seed=seed, **sizes)
+wide = pd.concat([*five, eight], ignore_index=True)
+eight.pivot(index="method", columns="mask", values="coverage").round(3)
+
+# %%
+scenario = dict(base="linear", mechanism="MCAR")
+mixtures = live.live(study.replicate_concrete, [scenario], third, seed)
 mixtures = live.by_mask(mixtures, ("mechanism", "method", "mask"))
-beside = tables.shown(
-    printed[printed["mechanism"] == "MCAR"], "Table 4", "length", ("CP", "nexCP", "LCP")
-)
+under_mcar = printed[printed["mechanism"] == "MCAR"]
+beside = tables.shown(under_mcar, "Table 4", "length", ("CP", "nexCP", "LCP"))
 beside.droplevel(0).sort_index()  # by the number of gaps
 
 # %% tags=["hide-input"]
@@ -502,24 +470,20 @@ with claims.fold("Tables 2 to 4 at paper scale"):
 # Its data set could not be had. A **stand-in** with the same counts (90 complete rows, 59 without the second covariate, 221 without the third) shows the published pattern ({numref}`fig-fcp-boxes`), and a real table with real gaps takes its place: Card's log wages, where IQ and the parents' schooling are missing for many.
 
 # %%
-boxes = live.live(live.replicate_standin, [{}], max(2, n_reps // 2), seed)
-stored_boxes, stored_about = tables.stored_if_any("masks_standin")
-card = live.stored(studies.load("masks_card_linear")[0], ("method", "mask"))
-wages = card[card["method"].isin(["CP", "CP-MDA-Exact", "nexCP", "LCP"])].pivot(
-    index="mask", columns="method", values=["coverage", "length"]
-)
-wages.round(3)
+card, _ = studies.load("masks_card_linear")
+wages = live.stored(card, by=("method", "mask"))
+wages = wages[wages["method"].isin(["CP", "CP-MDA-Exact", "nexCP", "LCP"])]
+wages.pivot(index="mask", columns="method", values=["coverage", "length"]).round(3)
 
 # %% [markdown]
 # Masks are in the order education, experience, IQ, father's and mother's schooling. Coverage is near the level for every method on every mask but 00111, where IQ and the schooling of both parents are missing. The gaps are real: nobody knows that they are MCAR, and all repetitions share the few rows of that mask, so that chance may do as well. Lengths hardly differ: once education and experience are known, none of the three tells much about a wage.
 
 # %% mystnb={"figure": {"caption": "Figure 1's layout on the stand-in: coverage (top) and length (bottom) over repetitions of five folds, for all rows and by mask. CP and CQR fail where the second covariate is missing and hide that it matters; the others keep the level and show it by their length.", "name": "fig-fcp-boxes"}, "image": {"alt": "Box plots of coverage and length for six methods in four panels."}} tags=["hide-input"]
+boxes = live.live(live.replicate_standin, [{}], max(2, n_reps // 2), seed)
+stored_boxes, stored_about = tables.stored_if_any("masks_standin")
+best_boxes = boxes if stored_boxes is None else stored_boxes
 fig, axes = plt.subplots(2, 4, figsize=(10, 5), sharex=True, sharey="row")
-live.plot_boxes(
-    axes,
-    boxes if stored_boxes is None else stored_boxes,
-    ["marginal", "000", "010", "001"],
-)
+live.plot_boxes(axes, best_boxes, ["marginal", "000", "010", "001"])
 plt.show()
 
 # %% tags=["hide-input"]
@@ -545,47 +509,37 @@ with claims.fold("Checks of the stand-in for Table 5 and Figure 1"):
 # * **MNAR.** Under self-masking the rows without any covariate are a biased lot: the mask 111, left out of the published tables, is covered too seldom, by LCP in a share of {glue:text}`mask_111_linear` with linear models and {glue:text}`mask_111_network` with networks (stored studies). Calibrating on rows of the same mask alone holds for any mechanism, and is infinite where they are fewer than nine (at $\alpha=0.1$). {doc}`chapter 4 <04_mda_nested>` proves how often any such method must be infinite ({prf:ref}`thm-mda-hard`).
 
 # %%
-unequal = theory.mar_heteroscedastic(n_theory * 4 // 3, rng)
-constant = theory.mar_heteroscedastic(n_theory * 4 // 3, rng, homoscedastic=True)
-columns = {"errors grow": unequal, "constant errors": constant}
-print(
-    pd.DataFrame(
-        {name: {k: v[0] for k, v in found.items()} for name, found in columns.items()}
-    ).round(3)
-)
-n_same = {"quick": max(6, 3 * n_reps // 2), "paper": 50}
-same = {
-    scale: live.same_mask_coverage(n_same[scale], rng, n)
-    for scale, n in (("quick", 1000), ("paper", 250))
-}
-same["quick"].T.round(3)
+n_mar = n_theory * 4 // 3
+growing = theory.mar_heteroscedastic(n_mar, rng)
+constant = theory.mar_heteroscedastic(n_mar, rng, homoscedastic=True)
+tables.with_errors({"errors grow": growing, "constant errors": constant})
+
+# %%
+n_same = max(6, 3 * n_reps // 2)
+same_mask = live.same_mask_coverage(n_same, rng, n=1000)
+same_mask.T.round(3)
 
 # %% tags=["hide-input"]
-more = [
-    theory.mar_heteroscedastic(220, rng, homoscedastic=flat) for flat in (False, True)
-]
-more = [
-    live.pool(one, two, n_theory * 4 // 3, 220)
-    for one, two in zip((unequal, constant), more, strict=True)
-]
+same_mask_runs = {"quick": same_mask, "paper": live.same_mask_coverage(50, rng, n=250)}
+more_growing = theory.mar_heteroscedastic(220, rng)
+more_constant = theory.mar_heteroscedastic(220, rng, homoscedastic=True)
 with claims.fold("Checks under MAR, under MNAR, and on the same mask"):
-    verdicts.identity(
-        "fcp-P3",
-        theory.self_mask_shift(1_000_000, rng),
-        expected=0.434,
-        tol=0.02,
-        part="shift",
+    shift = theory.self_mask_shift(1_000_000, rng)
+    verdicts.identity("fcp-P3", shift, expected=0.434, tol=0.02, part="shift")
+    judge.breaks(growing, constant, "quick", ok=usual)
+    judge.breaks(
+        live.pool(growing, more_growing, n_mar, 220),
+        live.pool(constant, more_constant, n_mar, 220),
+        "paper",
+        ok=usual,
     )
-    judge.breaks(unequal, constant, "quick", ok=usual)
-    judge.breaks(*more, "paper", ok=usual)
     judge.self_masking(now, "quick", "", ok=usual)
     linear, n_linear = runs["synthetic", "linear"]
-    judge.self_masking(
-        linear, "paper", f"linear models, {n_linear} stored replicates", ok=True
-    )
+    about_linear = f"linear models, {n_linear} stored replicates"
+    judge.self_masking(linear, "paper", about_linear, ok=True)
     if base == "network":
         judge.self_masking(paper, "paper", note, base, ok=True)
-    judge.same_mask(same, n_same, ok=usual)
+    judge.same_mask(same_mask_runs, {"quick": n_same, "paper": 50}, ok=usual)
 
 # %% [markdown]
 # ## What the paper leaves open: rho, bandwidth, imputer
@@ -706,13 +660,14 @@ kept = studies.stored().set_index("study")
 kept = kept[kept.index.str.startswith("masks_")]
 seconds = [studies.load(name)[1]["wall_seconds"] for name in kept.index]
 glue("paper_minutes", round(sum(seconds) / 60), display=False)
+models = {"network": "networks", "linear": "linear models"}
 told = [
-    f"{n} replicates of {kind} data with {'networks' if model == 'network' else 'linear models'}"
+    f"{n} replicates of {kind} data with {models[model]}"
     for (kind, model), (_, n) in runs.items()
 ]
 glue("stored_tables", ", ".join(told), display=False)
-glue("lcp_shorter", int(v["lcp_below_nexcp"]), display=False)
-glue("published_rows", int(v["rows"]), display=False)
+glue("lcp_shorter", int(counted["lcp_below_nexcp"]), display=False)
+glue("published_rows", int(counted["rows"]), display=False)
 for model in ("linear", "network"):
     hidden = runs["synthetic", model][0].query(
         "d == 3 and mechanism == 'MNAR' and mask == '111' and method == 'LCP'"
