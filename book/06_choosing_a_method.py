@@ -283,12 +283,12 @@ lost.drop(columns=["predictions"])
 # Weighted CP restores the average ({glue:text}`weighted_lost`), and still covers only {glue:text}`weighted_worst` of the rows that are rarely seen.
 # Binned weighted CP covers every third, and leaves {glue:text}`binned_infinite` of the sets infinite.
 # pro-CP lies above the level and pro-CP2 further up: its promise is about the root mean square of the missed share (column *rms missed*), here {glue:text}`rms_two` against {glue:text}`rms_weighted` for weighted CP.
-# Estimating the propensity cost nothing visible, since the logistic model is right.
+# Estimating the propensity cost nothing visible, since the logistic model is right; in general its error comes on top of what the methods promise.
 #
 # ## A class is hidden
 #
 # The outcome depends on a class that no column holds.
-# *Ignore* regresses on $X$ alone; the others impute the class from $R$ by a mixture; the oracle is told.
+# *Ignore* regresses on $X$ alone; the others impute the class from $R$ by a mixture; the oracle is told, and calibrates each class by itself.
 
 # %%
 runs = choosing.run_trials("class", n_light, seed=seed, **sizes)
