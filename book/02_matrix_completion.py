@@ -697,7 +697,7 @@ model.fit(table, seen).conformalize(observation_weights=w, test_weights=w)
 groups = show.film_night_groups(seen, group_size, rng)  # six popular films
 prediction, intervals = model.predict_interval(groups)
 
-# %% mystnb={"figure": {"caption": "Film night on the invented ratings: joint intervals of the group for six popular films that none of them has seen. Each bar is one friend, its tick the prediction, the black dot the rating that nobody knew. Where film and friends are asked for at random, all bars of a film hold their dots together with probability at least 1 \u2212 \u03b1.", "name": "fig-film-night"}, "image": {"alt": "Horizontal bars in groups of five, one group for each film, with dots mostly inside the bars."}}
+# %% mystnb={"figure": {"caption": "Film night on the invented ratings: joint intervals of the group for six popular films that none of them has seen. Each bar is one friend, its tick the prediction, the black dot the rating that nobody knew. Bars are cut to the range of the ratings, ticks are not. Where film and friends are asked for at random, all bars of a film hold their dots together with probability at least 1 \u2212 \u03b1.", "name": "fig-film-night"}, "image": {"alt": "Horizontal bars in groups of five, one group for each film, with dots mostly inside the bars."}}
 night = show.film_table(titles, groups, prediction, intervals, table)
 fig, ax = plt.subplots(figsize=(6.4, 3.9))
 draw.draw_film_night(ax, night)
