@@ -241,7 +241,7 @@ ROWS = {
     "all cells observed": (
         of_both(M=M, observed=np.ones_like(OBSERVED)),
         "observed",
-        "nothing to predict; set observed to False",
+        "nothing to predict; .*set observed to False",
     ),
     "no cell observed": (
         of_both(observed=np.zeros_like(OBSERVED)),

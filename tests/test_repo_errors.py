@@ -19,7 +19,7 @@ VERBS = (
     "reshape|restrict|return|run|save|see|set|store|take|try|unset|use|write"
 )
 TOLD = re.compile(
-    rf"(?:[:;,.(] |\bor |\band |^(?=give|call))(?:{VERBS})\b|did you mean",
+    rf"(?:[:;,.(] |\bor |\band |^(?=give|call))(?:{VERBS})\b|did you mean|\bby \w+\(",
     re.IGNORECASE,
 )
 
@@ -42,8 +42,8 @@ BUILT = {
 # Not sentences: what Rule.check says, and the reasons it puts in brackets behind that.
 PARTS = {"needs {}{}", "it is NaN", "it has {}", "element {} is {}"}
 
-# Not refusals of an argument: a claim that failed, a study that failed.
-OTHER = {"ClaimFailed", "RuntimeError"}
+# Not refusals of an argument: a claim, a verdict or a study that failed.
+OTHER = {"ClaimFailed", "AssertionError", "RuntimeError"}
 
 # About an argument without its name: the words that scikit-learn's checks look for,
 # and rules of params, which say the parameter's name before them.
