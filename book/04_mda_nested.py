@@ -70,12 +70,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from myst_nb import glue
+from scipy.stats import binom
 
 from notebook_lib import claims, covariates, datasets, figures, studies
-from notebook_lib.masks import all_masks
+from notebook_lib.masks import all_masks, mask_label
 from notebook_lib.quantiles import smallest_calibration_size
 from notebook_lib.studies import mda_checks as checks
-from notebook_lib.studies import mda_figures as judge
+from notebook_lib.studies import mda_figure_verdicts as judge
+from notebook_lib.studies import mda_figures as plots
 from notebook_lib.studies import mda_larger_verdicts as larger
 from notebook_lib.studies import mda_live as live
 from notebook_lib.studies import mda_quick as fast
@@ -110,13 +112,13 @@ usual = (
 # $$
 
 # %%
-masks, lengths = all_masks(10), {}
-for corr in (0.0, 0.8):
-    truth = covariates.GaussianLinear(
-        covariates.BETA, 1.0, covariates.equicorrelated(10, corr)
-    )
+masks = all_masks(10)
+lengths = {}
+for correlation in (0.0, 0.8):
+    covariance = covariates.equicorrelated(10, correlation)
+    truth = covariates.GaussianLinear(covariates.BETA, 1.0, covariance)
     best = pd.Series(truth.oracle_length(masks, 0.1))
-    lengths[f"correlation {corr}"] = best.groupby(masks.sum(axis=1)).mean()
+    lengths[f"correlation {correlation}"] = best.groupby(masks.sum(axis=1)).mean()
 pd.DataFrame(lengths).rename_axis("missing covariates").T.round(2)
 
 # %% tags=["hide-input"]
@@ -149,67 +151,41 @@ with claims.fold("Checks of the model, its oracle and its data"):
 
 # %% mystnb={"figure": {"caption": "How often a valid method must be infinite on a mask of probability 0.01 ($\\alpha=0.1$). A method below a lower bound refutes it: calibration on the same mask passes below the printed curve, and the randomised method meets $E(1-\\alpha(N_m+1))_+$ and stays above the corrected one.", "name": "fig-mda-hardness"}, "image": {"alt": "Curves of the printed and corrected lower bounds and two methods against the number of rows."}} tags=["hide-input"]
 n_rows = np.unique(np.geomspace(3, 3000, 60).astype(int))
-fig, ax = plt.subplots(figsize=(6.4, 3.4))
-ax.plot(
-    n_rows,
-    theory.printed_bound(0.01, n_rows, 0.1).clip(0),
-    "--",
-    color="#777777",
-    label="printed bound",
-)
-ax.plot(
-    n_rows,
-    theory.corrected_bound(0.01, n_rows, 0.1).clip(0),
-    "-",
-    color="black",
-    label="corrected bound",
-)
-ax.plot(
-    n_rows,
-    theory.per_mask_infinite(0.01, n_rows, 0.1),
-    color=figures.color("same mask"),
-    label="same mask only",
-)
-draws = [theory.sharp_method(0.01, n, 0.1, 5000, rng)[1] for n in n_rows[::6]]
-ax.plot(
-    n_rows[::6],
-    draws,
-    "o",
-    color=figures.color("CP-MDA-Nested"),
-    label="randomised, valid",
-)
-ax.set(xscale="log", xlabel="number of rows $n$", ylabel="P(infinite set on the mask)")
-ax.legend()
+some = n_rows[::6]
+infinite = [theory.sharp_method(0.01, n, 0.1, 5000, rng)[1] for n in some]
+plots.hardness(n_rows, some, infinite)
 plt.show()
 
 # %%
-same_mask = (
-    theory.per_mask_infinite(0.01, 1000, 0.1),
-    theory.per_mask_infinite(0.001, 1000, 0.5),
-)
-covered, infinite, sharp = theory.sharp_method(0.001, 1000, 0.1, 200_000, rng)
-print(
-    f"same mask only: infinite {same_mask[0]:.4f}, printed bound {theory.printed_bound(0.01, 1000, 0.1):.4f}"
-)
-print(
-    f"randomised: coverage {covered:.3f}, infinite {infinite:.3f}, printed bound {theory.printed_bound(0.001, 1000, 0.1):.3f}, corrected {theory.corrected_bound(0.001, 1000, 0.1):.3f}"
-)
+covered, infinite, expected = theory.sharp_method(0.001, 1000, 0.1, 200_000, rng)
+rare = np.array([0.01, 0.001])
+table = pd.DataFrame(index=["same mask only", "randomised"])
+table["probability of the mask"] = rare
+table["infinite"] = [theory.per_mask_infinite(0.01, 1000, 0.1), infinite]
+table["printed bound"] = theory.printed_bound(rare, 1000, 0.1)
+table["corrected bound"] = theory.corrected_bound(rare, 1000, 0.1)
+print(f"coverage of the randomised method, 1000 rows: {covered:.3f}")
+table.round(4)
 
 # %% tags=["hide-input"]
 with claims.fold("Checks of the hardness results"):
-    verdicts.hardness(same_mask, (covered, infinite, sharp), rng)
+    same_mask = (
+        theory.per_mask_infinite(0.01, 1000, 0.1),
+        theory.per_mask_infinite(0.001, 1000, 0.5),
+    )
+    verdicts.hardness(same_mask, (covered, infinite, expected), rng)
 
 # %% [markdown]
 # The false step is Lemma A.3, on the total variation of a product law; the right inequality is $\TV(P^n,Q^n)\le1-(1-\TV(P,Q))^n$, and it is attained.
 # The other lemmas hold.
 
 # %%
-one = theory.total_variation([0.9, 0.1, 0], [0.9, 0, 0.1], 2)
+P, Q = [0.9, 0.1, 0], [0.9, 0, 0.1]
+one = theory.total_variation(P, Q, n=2)
 bound = np.sqrt(2 * (1 - (1 - 0.1**2 / 2) ** 2))
 printed, corrected = theory.lemma_a3(2000, rng)
-print(
-    f"two laws, n = 2: {one:.4f} > {bound:.4f}; printed form fails for {printed} of 2000 random laws, corrected form for {corrected}"
-)
+print(f"these two laws, n = 2: {one:.4f} > {bound:.4f}, the printed bound")
+print(f"2000 random laws: printed form fails {printed} times, corrected {corrected}")
 
 # %% tags=["hide-input"]
 with claims.fold("Checks of the lemmas"):
@@ -225,13 +201,12 @@ with claims.fold("Checks of the lemmas"):
 model = theory.Model33()
 x, y = model.sample(1_000_000, rng)
 limit = np.sqrt(7.5)
-print(
-    f"variance of Y, X missing: {y.var():.3f}; X seen, on average: {(y - 2 * x).var():.3f}; |X| beyond {limit:.3f}: {(np.abs(x) > limit).mean():.4f}"
-)
+print(f"variance of Y, X missing: {y.var():.3f}")
+print(f"variance of Y given X, on average: {(y - 2 * x).var():.3f}")
+print(f"share of rows with |X| beyond {limit:.3f}: {(np.abs(x) > limit).mean():.4f}")
 
 # %% mystnb={"figure": {"caption": "Model 3.3, a fifth of the rows without $X$ (orange). When $X$ is seen (blue) the spread of $Y-\\beta X$ grows with $|X|$ (third panel); beyond the dashed lines, at $\\pm\\sqrt{7.5}$, it exceeds the standard deviation of $Y$ when $X$ is missing (second), though on average it is far smaller (fourth). The paper writes the square of that threshold.", "name": "fig-mda-model33"}, "image": {"alt": "Scatter of Y and of the residual against X, and a histogram of each."}} tags=["hide-input"]
-fig, axes = plt.subplots(1, 4, figsize=(10, 2.6))
-live.plot_model33(axes, x[:2500], y[:2500], limit)
+plots.model33(x[:2500], y[:2500], limit)
 plt.show()
 
 # %% tags=["hide-input"]
@@ -249,12 +224,11 @@ with claims.fold("Checks of Model 3.3 and of monotony in the mask"):
 
 # %%
 by_mask = {
-    name: theory.quantile_lengths(4000, rng, add_mask=mask)
-    for name, mask in (("without the mask", False), ("with the mask", True))
+    "without the mask": theory.quantile_lengths(4000, rng, add_mask=False),
+    "with the mask": theory.quantile_lengths(4000, rng, add_mask=True),
 }
-pd.DataFrame(
-    by_mask, index=["".join(map(str, m.astype(int))) for m in all_masks(3)]
-).T.round(2)
+labels = [mask_label(m) for m in all_masks(3)]
+pd.DataFrame(by_mask, index=labels).T.round(2)
 
 # %% tags=["hide-input"]
 with claims.fold("Checks of Proposition 3.8"):
@@ -280,50 +254,30 @@ with claims.fold("Checks of Proposition 3.8"):
 # %%
 def nested_star(lower, upper, r):
     """Segments covered at least r times, by sweeping the sorted ends."""
-    ends = sorted(
-        [(v, 0) for v in lower] + [(v, 1) for v in upper]
-    )  # opening first at ties
-    count, segments = 0, []
-    for value, closing in ends:
-        count += -1 if closing else 1
-        if not closing and count == r:
+    opening = [(value, 0) for value in lower]  # 0 before 1: opening first at ties
+    closing = [(value, 1) for value in upper]
+    count = 0
+    segments = []
+    for value, closes in sorted(opening + closing):
+        count += -1 if closes else 1
+        if not closes and count == r:
             start = value
-        if closing and count == r - 1:
+        if closes and count == r - 1:
             segments.append((float(start), float(value)))
     return segments
 
 
-lower, upper = np.array([0.0, 0.2, 1.2, 1.9, 2.0]), np.array([1.0, 1.3, 1.4, 2.6, 3.0])
-by_hand = nested_star(lower, upper, 2)
+# %%
+lower = np.array([0.0, 0.2, 1.2, 1.9, 2.0])
+upper = np.array([1.0, 1.3, 1.4, 2.6, 3.0])
+by_hand = nested_star(lower, upper, r=2)
 union = covariates.covering_union(lower, upper, 2)
 assert by_hand == list(zip(union.lower, union.upper, strict=True))
-print(
-    "exact set:",
-    by_hand,
-    " unstarred:",
-    covariates.unstarred_bounds(lower, upper, 2)[0],
-)
+print("Nested*:", by_hand)
+print("Nested: ", covariates.unstarred_bounds(lower, upper, 2)[0])
 
 # %% mystnb={"figure": {"caption": "Five intervals and the outcomes that at least two of them hold: a union of three segments (blue). CP-MDA-Nested of 2023 takes the second smallest lower end and the second largest upper end, and fills the gaps (orange).", "name": "fig-mda-byhand"}, "image": {"alt": "Five horizontal intervals with the resulting set and the larger interval below."}} tags=["hide-input"]
-fig, ax = plt.subplots(figsize=(6, 2.6))
-ax.hlines(range(5), lower, upper, color="#777777", linewidth=4)
-ax.hlines(
-    np.full(len(union.row), -1),
-    union.lower,
-    union.upper,
-    color=figures.color("CP-MDA-Nested*"),
-    linewidth=7,
-)
-ax.hlines(
-    -2,
-    *covariates.unstarred_bounds(lower, upper, 2)[0],
-    color=figures.color("CP-MDA-Nested"),
-    linewidth=7,
-)
-ax.set_yticks(
-    [*range(5), -1, -2], [*(f"row {k + 1}" for k in range(5)), "Nested*", "Nested"]
-)
-ax.set(xlabel="outcome $y$", ylim=(-2.6, 4.6))
+plots.by_hand(lower, upper, 2)
 plt.show()
 
 # %% [markdown]
@@ -342,7 +296,8 @@ plt.show()
 # %%
 found = theory.brute_force(n_cases, rng)
 floor, ceil = theory.float_rank_errors()
-print(found, f"; ranks by floats: floor wrong {floor} times, ceil {ceil} times")
+print(found)
+print(f"ranks by floats: floor wrong {floor} times, ceil {ceil} times")
 
 # %% tags=["hide-input"]
 with claims.fold("Checks of Algorithm 1, its ranks and its edges"):
@@ -376,40 +331,40 @@ M_small = np.array(
     dtype=bool,
 )
 m = np.array([False, True, False, False, False])
-kept = [
-    rule.keep(M_small, m)
-    for rule in (covariates.Exact(), covariates.AtMost(1), covariates.AllRows())
-]
-fig, axes = plt.subplots(1, 3, figsize=(8, 3.2), sharey=True)
-live.plot_keep(axes, M_small, m)
+plots.kept_rows(M_small, m)
 plt.show()
 
 # %% [markdown]
 # ### The library
 #
-# `CPMDANestedStar` has the three verbs. Under it, test rows are grouped by mask, and **each distinct (row, mask) pair is imputed and predicted once**, however many rows need it.
+# `CPMDANestedStar` has the three verbs.
+#
+# Under it, test rows are grouped by mask, and **each distinct (row, mask) pair is imputed and predicted once**, however many rows need it.
 # The table counts predictions for 250 calibration rows and 2000 test rows in ten dimensions.
 # (With many covariates all augmented masks differ, and nothing is saved on the test rows.)
 
 # %%
-truth = covariates.GaussianLinear(
-    covariates.BETA[:4], 1.0, covariates.equicorrelated(4, phi)
-)
+covariance = covariates.equicorrelated(4, phi)
+truth = covariates.GaussianLinear(covariates.BETA[:4], 1.0, covariance)
 X, y = truth.sample(900, rng)
 X[rng.random(X.shape) < 0.2] = np.nan
+
 star = covariates.CPMDANestedStar(alpha=alpha, subsample=1)
-star.fit(X[:400], y[:400]).conformalize(X[400:600].copy(), y[400:600])
-y_pred, intervals = star.predict_interval(X[600:].copy())
-inside = (intervals[:, 0, 0] <= y[600:]) & (y[600:] <= intervals[:, 1, 0])
-print(
-    f"coverage {inside.mean():.3f}, mean length {np.ptp(intervals[:, :, 0], axis=1).mean():.2f}"
-)
+star.fit(X[:400], y[:400]).conformalize(X[400:600], y[400:600])
+y_pred, intervals = star.predict_interval(X[600:])
+low, high = intervals[:, 0, 0], intervals[:, 1, 0]
+inside = (low <= y[600:]) & (y[600:] <= high)
+print(f"coverage {inside.mean():.3f}, mean length {(high - low).mean():.2f}")
+
+# %%
 counts = live.prediction_counts(2000, 0.2, seed)
 counts.round(1)
 
 # %% tags=["hide-input"]
 with claims.fold("Checks of the library, the rules and the counts"):
-    verdicts.library([int(k.sum()) for k in kept], counts, seed, rng)
+    rules = (covariates.Exact(), covariates.AtMost(1), covariates.AllRows())
+    kept = [int(rule.keep(M_small, m).sum()) for rule in rules]
+    verdicts.library(kept, counts, seed, rng)
 
 # %% [markdown]
 # ## What is guaranteed
@@ -473,57 +428,33 @@ with claims.fold("Checks of the guarantees and of their limits"):
 
 # %%
 now = theory.oracle_coverage(n_oracle, seed)
-stored, manifest = studies.load("mda_oracle")
-stored["mask"] = stored["mask"].astype(str).str.zfill(4)
 by_rule = now.groupby(["rule", "mask"])["coverage"].mean().unstack("rule")
 by_rule.agg(["min", "max"]).round(3)
 
 # %% mystnb={"figure": {"caption": "Coverage by mask with the true predictor (60 calibration rows, four covariates, 30 % missing), stored study with 95 % Monte-Carlo intervals, masks ordered by size. Crosses: the exact law of CP-MDA-Exact. Nothing falls below the nominal level, though $1-2\\alpha$ is all that is promised for rules that keep more rows.", "name": "fig-mda-oracle"}, "image": {"alt": "Coverage of four rules on sixteen masks with error bars."}} tags=["hide-input"]
-law = [
-    theory.exact_coverage_law(60, 0.3, 4 - mask.count("1"), 0.1)
-    for mask in stored["mask"].unique()
-]
-names = {
-    "exact": "CP-MDA-Exact",
-    "h=1": "CP-MDA-Nested* (<=2)",
-    "adaptive": "CP-MDA-Nested* (adaptive)",
-    "all": "CP-MDA-Nested*",
-}
-table = stored[stored["metric"] == "coverage"].assign(
-    method=lambda f: f["rule"].map(names), at=lambda f: f.groupby("rule").cumcount()
+stored, manifest = studies.load("mda_oracle")
+stored["mask"] = stored["mask"].astype(str).str.zfill(4)
+coverage = stored[stored["metric"] == "coverage"]
+law = pd.Series(
+    {
+        mask: theory.exact_coverage_law(60, 0.3, mask.count("0"), 0.1)
+        for mask in coverage["mask"].unique()
+    }
 )
-fig, ax = plt.subplots(figsize=(8, 3.2))
-figures.coverage_panel(
-    ax,
-    table.dropna(subset="method"),
-    x="at",
-    y="mean",
-    error="mc_error",
-    level=0.9,
-    dodge=0.15,
-    labels={"CP-MDA-Nested* (<=2)": "CP-MDA-Nested* (<=1)"},
-)
-ax.plot(range(16), law, "x", color="black", label="law of Exact")
-ax.set_xticks(range(16), stored["mask"].unique(), rotation=60)
-ax.legend(fontsize=8, ncol=2)
+plots.oracle(coverage, law)
 plt.show()
 
 # %% tags=["hide-input"]
-quick = now.groupby(["rule", "mask"])["coverage"].agg(["mean", "sem"])
-paper = stored[stored["metric"] == "coverage"].set_index(["rule", "mask"])
-paper = paper.rename(columns={"mc_error": "sem"})[["mean", "sem"]]
-never = (
-    now.groupby("rule")["infinite"].mean(),
-    stored[stored["metric"] == "infinite"].groupby("rule")["mean"].mean(),
-)
+by_rule_and_mask = now.groupby(["rule", "mask"])["coverage"].agg(["mean", "sem"])
+paper = coverage.set_index(["rule", "mask"]).rename(columns={"mc_error": "sem"})
+never = stored[stored["metric"] == "infinite"].groupby("rule")["mean"].mean()
+note = f"{manifest['n_replicates']} stored replicates"
 evidence = {
-    "quick": (quick, never[0], ""),
-    "paper": (paper, never[1], f"{manifest['n_replicates']} stored replicates"),
+    "quick": (by_rule_and_mask, now.groupby("rule")["infinite"].mean(), ""),
+    "paper": (paper[["mean", "sem"]], never, note),
 }
 with claims.fold("Checks with the true predictor, live and stored"):
-    verdicts.oracle(
-        evidence, pd.Series(law, stored["mask"].unique()), ok=n_oracle >= 100
-    )
+    verdicts.oracle(evidence, law, ok=n_oracle >= 100)
 
 # %% [markdown]
 # ## Experiments
@@ -535,73 +466,61 @@ with claims.fold("Checks with the true predictor, live and stored"):
 # ### Coverage by the number of gaps (Figure 3)
 #
 # With 40 % missing, a training set often has no complete row at all. Unpenalised linear quantile regression is then singular and can extrapolate without bound, so lengths are summarised by medians over replicates, as in the paper.
+# The table is a live run at 20 % missing.
 
 # %%
-scenarios = [
-    dict(base="linear", phi=phi, p=p, alpha=alpha, n_marginal=n_marginal, n_each=n_each)
-    for p in (0.2, 0.4)
-]
-runs = {"live": live.live(fast.replicate_sizes, scenarios, n_reps, seed)}
-runs["linear"], manifest_linear = studies.load("mda_sizes_linear")
-runs["network"], manifest_network = studies.load("mda_sizes_network")
-tables = {
-    name: live.by_group(run[run["method"] != "oracle"], ["p", "size", "method"])
-    for name, run in runs.items()
-}
-oracle = runs["linear"][runs["linear"]["method"] == "oracle"]
+scenario = {"base": "linear", "phi": phi, "alpha": alpha}
+scenario |= {"n_marginal": n_marginal, "n_each": n_each}
+rates = [scenario | {"p": p} for p in (0.2, 0.4)]
+now = live.live(fast.replicate_sizes, rates, n_reps, seed)
+by_size = live.by_group(now[now["p"] == 0.2], ["method", "size"])
+table = by_size.set_index(["method", "size"])[["coverage", "coverage_error"]]
+sizes = ["marginal", "0", "5", "9"]
+table.unstack("size").swaplevel(axis=1).loc[judge.SHOWN, sizes].round(3)
+
+# %%
+linear, manifest_linear = studies.load("mda_sizes_linear")
+network, manifest_network = studies.load("mda_sizes_network")
+runs = {"live": now, "linear": linear, "network": network}
 
 # %% mystnb={"figure": {"caption": "Figure 3: coverage (top) and median length (bottom) by the number of missing covariates; 20 % missing, linear model (left) and network (middle), and 40 % missing, network (right); stored studies. Impute-then-CQR (sky) is right on average and wrong by size. CP-MDA-Exact sits on the line and is infinite, so not drawn below, for few gaps at 40 %. Sub-sampling (vermillion) shortens Nested where few covariates are missing.", "name": "fig-mda-sizes"}, "image": {"alt": "Six panels of coverage and length against the number of missing covariates for four methods."}} tags=["hide-input"]
-fig, axes = plt.subplots(2, 3, figsize=(9.6, 5.2), sharex=True, sharey="row")
-for column, (name, p) in enumerate(
-    [("linear", 0.2), ("network", 0.2), ("network", 0.4)]
-):
-    table = tables[name][tables[name]["p"] == p]
-    live.plot_sizes(*axes[:, column], table, oracle[oracle["p"] == p], 0.9)
-    axes[0, column].set_title(f"{p:.0%} missing, {name}")
-figures.legend_below(fig, axes)
+panels = {}
+for p, model in ((0.2, "linear"), (0.2, "network"), (0.4, "network")):
+    part = runs[model][runs[model]["p"] == p]
+    panels[p, model] = live.by_group(part, ["size", "method"])
+plots.sizes(panels, linear[linear["method"] == "oracle"])
 plt.show()
 
 # %%
-pd.concat({name: live.gain(run).T for name, run in runs.items()}, names=["run"]).round(
-    1
-)
+gains = {name: live.gain(run).T for name, run in runs.items()}
+pd.concat(gains, names=["run"]).round(1)
 
 # %% tags=["hide-input"]
 with claims.fold("Figure 3, live with the linear model"):
-    judge.sizes(runs["live"], "quick", "", ok=usual)
+    judge.sizes(now, "quick", "", ok=usual)
 with claims.fold("Figure 3 at paper scale"):
-    judge.sizes(
-        runs["network"],
-        "paper",
-        f"network, {manifest_network['n_replicates']} stored replicates",
-        ok=True,
-    )
+    note = f"network, {manifest_network['n_replicates']} stored replicates"
+    judge.sizes(network, "paper", note, ok=True)
 
 # %% [markdown]
-# The table gives the length saved by keeping at most two more missing covariates, against Nested on all rows, in per cent; the paper reports {glue:text}`gain_marginal` (marginal) and nearly {glue:text}`gain_complete` (complete rows) at 20 % missing, nearly {glue:text}`gain_dense` (marginal) at 40 %.
+# The second table gives the length saved by keeping at most two more missing covariates, against Nested on all rows, in per cent; the paper reports {glue:text}`gain_marginal` (marginal) and nearly {glue:text}`gain_complete` (complete rows) at 20 % missing, nearly {glue:text}`gain_dense` (marginal) at 40 %.
 # It may be negative: with fewer rows the exact level $\lceil(1-\alpha)(N+1)\rceil/(N+1)$ is larger, and the quantile noisier. Only "star inside unstarred *on the same rows*" holds row by row.
 #
 # How often CP-MDA-Exact is infinite needs no simulation: it is a binomial probability. "Exact is infinite more than half of the time" is about *replicates whose mean length is infinite*; of the rows, far fewer are.
 
 # %%
-closed = theory.binom.cdf(
-    smallest_calibration_size(0.1) - 1, 250, 0.6 ** (10 - np.arange(6))
-)
-part = (
-    tables["linear"]
-    .set_index(["p", "method", "size"])
-    .sort_index()
-    .loc[(0.4, "CP-MDA-Exact"), "infinite"]
-)
-simulated = part.loc[[str(q) for q in range(6)]].to_numpy()
-pd.DataFrame({"closed form": closed, "simulated": simulated}).rename_axis(
-    "missing covariates"
-).T.round(4)
+gaps = np.arange(6)
+usable = 0.6 ** (10 - gaps)  # a calibration row shows all that the test row shows
+closed = binom.cdf(smallest_calibration_size(0.1) - 1, 250, usable)
+table = checks.infinite_rows(linear).loc[gaps.astype(str)]
+table.insert(0, "closed form", closed)
+table.columns = ["closed form", "simulated", "Monte-Carlo error"]
+table.rename_axis("missing covariates").T.round(4)
 
 # %% tags=["hide-input"]
 note = f"linear model, {manifest_linear['n_replicates']} stored replicates"
 with claims.fold("Checks row by row and of the infinite sets"):
-    judge.rows_and_ranks(runs["linear"], note, seed, rng)
+    judge.rows_and_ranks(linear, note, seed, rng)
     larger.longer()
 
 # %% [markdown]
@@ -614,99 +533,60 @@ with claims.fold("Checks row by row and of the infinite sets"):
 # Which base model decides at paper scale is our choice, and it was made in view of results.
 # The criterion asks for CQR's failure "only with the network and eight replicates or more".
 # A first run of the networks had two replicates and missed the criteria of figures 5 to 7, with errors guessed from two values a mask; only then did we let linear models decide *all* verdicts of these figures until networks have the `least` number of replicates below.
-# From there on networks decide, and what they miss is shown as a difference. The second table has both base models side by side.
+# From there on networks decide, and what they miss is shown as a difference. The first table below is a live run of a few replicates, the second the stored study under MCAR; the one below the figure has both base models side by side.
 #
 # `lowest_error` is the Monte-Carlo error of the lowest mask, and `failing` counts the masks whose coverage is more than three errors below the level.
 #
 # Quantile censorship has two readings in public code: in one, with its defaults, the 20 % rate of every setting makes masks plain MCAR. We censor the upper share $q$ with probability $0.2/q$, which keeps the rate and is MNAR.
 
 # %%
-base = dict(base="linear", phi=phi, alpha=alpha, n_marginal=n_marginal, n_each=n_each)
-kinds = [("MCAR", 0), ("MAR", 1), ("self-masked", 1), ("censored", 0.5)]
+kinds = {"MCAR": 0, "MAR": 1, "self-masked": 1, "censored": 0.5}
 scenarios = [
-    base
-    | dict(mechanism=kind, setting=setting, n_masks=n_masks if kind == "MCAR" else 0)
-    for kind, setting in kinds
+    scenario | {"mechanism": kind, "setting": setting, "n_masks": 0}
+    for kind, setting in kinds.items()
 ]
+scenarios[0]["n_masks"] = n_masks  # of 1023; 0 means every mask
 now = live.live(fast.replicate_masks, scenarios, max(2, n_reps // 3), seed)
-quick = live.extremes(
-    live.by_group(now, ["mechanism", "setting", "phi", "method", "mask"])
-)
+averages = live.by_group(now, ["mechanism", "setting", "phi", "method", "mask"])
+quick = live.extremes(averages)
+columns = ["marginal", "lowest", "lowest_error", "highest", "failing"]
+quick.set_index(["method", "mechanism"]).loc[judge.SHOWN, columns].round(3)
+
+# %%
 least = {"masks": 5, "mechanisms": 8}  # replicates from which on networks decide
-stored = {
-    name: judge.first_stored(f"mda_{name}", count) for name, count in least.items()
-}
-worst = {
-    name: live.extremes(live.stored_by_mask(frame))
-    for name, (frame, _, _) in stored.items()
-}
-worst["masks"].set_index("method")[
-    ["marginal", "lowest", "lowest_error", "highest", "failing"]
-].round(3)
+stored, worst = {}, {}
+for name, count in least.items():
+    frame, model, note = judge.first_stored(f"mda_{name}", count)
+    stored[name] = model, note
+    worst[name] = live.extremes(live.stored_by_mask(frame))
+worst["masks"].set_index("method")[columns].round(3)
 
 # %% mystnb={"figure": {"caption": "Figures 4 to 7, stored studies: for each method lowest mask (down), all rows (diamond) and highest mask (up); one line a setting and correlation. From left to right: MCAR (1023 masks, correlation 0.8), MAR (5 settings), self-masked (5) and quantile censorship (6), each for correlations 0 and 0.8. The titles name the base model.", "name": "fig-mda-worst"}, "image": {"alt": "Four panels of lowest, marginal and highest coverage for four methods."}} tags=["hide-input"]
-fig, axes = plt.subplots(1, 4, figsize=(10, 3.4), sharey=True)
-live.plot_extremes(
-    axes[0], worst["masks"], level=0.9, title=f"MCAR, {stored['masks'][1]}"
-)
-for ax, kind in zip(axes[1:], ("MAR", "self-masked", "censored"), strict=True):
-    table = worst["mechanisms"]
-    live.plot_extremes(
-        ax,
-        table[table["mechanism"] == kind],
-        level=0.9,
-        title=f"{kind}, {stored['mechanisms'][1]}",
-    )
-axes[0].set_ylabel("coverage")
+panels = {f"MCAR, {stored['masks'][0]}": worst["masks"]}
+for kind, table in worst["mechanisms"].groupby("mechanism", sort=False):
+    panels[f"{kind}, {stored['mechanisms'][0]}"] = table
+plots.extremes(panels)
 plt.show()
 
 # %%
-settings = judge.paper_tables(
-    {
-        base: judge.studies_of("mda_mechanisms", base)
-        for base in judge.stored_bases("mda_mechanisms")
-    }
-)
-groups = settings[settings["method"].isin(judge.SHOWN)].groupby(
-    ["mechanism", "base", "phi", "method"], sort=False
-)
-lowest = groups[["marginal", "lowest", "failing"]].agg(
-    {"marginal": "mean", "lowest": "min", "failing": "sum"}
-)
-lowest.rename(columns={"failing": "failing masks"}).unstack("phi").round(3)
+both = judge.both_models("mda_mechanisms")
+shown = both[both["method"].isin(judge.SHOWN)]
+groups = shown.groupby(["mechanism", "base", "phi", "method"], sort=False)
+table = groups.agg({"marginal": "mean", "lowest": "min", "failing": "sum"})
+table.rename(columns={"failing": "failing masks"}).unstack("phi").round(3)
 
 # %% tags=["hide-input"]
-_, model, note = stored["masks"]
+model, note = stored["masks"]
+n_masks_stored = judge.replicates_of(note)
 with claims.fold("Figures 4 to 7, live with the linear model"):
-    judge.under_mcar(
-        quick[quick["mechanism"] == "MCAR"], "quick", "", "linear", ok=usual
-    )
-    for claim, kind in (
-        ("mdan-F5", "MAR"),
-        ("mdan-F6", "self-masked"),
-        ("mdan-F7", "censored"),
-    ):
-        judge.mechanism(
-            claim, quick[quick["mechanism"] == kind], "quick", "", "linear", ok=usual
-        )
-    n_masks_stored = int(note.split()[-3])
+    mcar = quick[quick["mechanism"] == "MCAR"]
+    judge.under_mcar(mcar, "quick", "", "linear", ok=usual)
+    judge.mechanisms(quick, "quick", "", "linear", ok=usual)
     lowest = judge.conditioning(seed, n_masks_stored, rng)
 with claims.fold("Figures 4 to 7 at paper scale"):
     judge.under_mcar(worst["masks"], "paper", note, model, ok=True)
-    _, model, note = stored["mechanisms"]
-    for claim, kind in (
-        ("mdan-F5", "MAR"),
-        ("mdan-F6", "self-masked"),
-        ("mdan-F7", "censored"),
-    ):
-        judge.mechanism(
-            claim,
-            worst["mechanisms"][worst["mechanisms"]["mechanism"] == kind],
-            "paper",
-            note,
-            model,
-            ok=True,
-        )
+    model, note = stored["mechanisms"]
+    judge.mechanisms(worst["mechanisms"], "paper", note, model, ok=True)
     larger.conditioning()
 glue("min_reps", n_masks_stored, display=False)
 glue("expected_min", f"{lowest:.3f}", display=False)
@@ -728,42 +608,24 @@ with claims.fold("Checks of the mechanisms and of figure 8's outcome"):
 # That last condition is not in the paper's explanation: the additive linear model, on the same data, fails on mask 011.
 
 # %% mystnb={"figure": {"caption": "Figure 8: coverage by mask when the outcome depends on the mask; stored study, network, 95 % Monte-Carlo intervals. Correlation 0.8 (left): Nested holds. Correlation 0 (right): masks that hide $X_1$, or both others, fall short for CQR and Exact, Exact most; Nested falls short only where $X_1$ alone or both others are hidden.", "name": "fig-mda-outcome"}, "image": {"alt": "Two panels of coverage by mask for three methods."}} tags=["hide-input"]
-f8 = judge.by_base("mda_outcome")
-fig, axes = plt.subplots(1, 2, figsize=(8.4, 3.2), sharey=True)
-for ax, corr in zip(axes, (0.8, 0.0), strict=True):
-    table = f8["network"][0].query(
-        "phi == @corr and mask != 'all' and method in ['CQR', 'CP-MDA-Exact', 'CP-MDA-Nested']"
-    )
-    table = table.assign(at=table.groupby("method").cumcount())
-    figures.coverage_panel(
-        ax, table, x="at", level=0.9, error="coverage_error", dodge=0.15
-    )
-    ax.set_xticks(range(7), table["mask"].unique(), rotation=45)
-    ax.set(xlabel="mask", title=f"correlation {corr}")
-figures.legend_below(fig, axes)
+by_model = judge.by_base("mda_outcome")
+by_network, _ = by_model["network"]
+plots.outcome(by_network)
 plt.show()
 
 # %%
-few = checks.outcome_by_network(4, seed)
-now = few.groupby(["method", "mask"])["coverage"].mean().unstack("method")
-cover = (
-    f8["network"][0]
-    .query("phi == 0 and mask in @judge.TROUBLE")
-    .pivot(index="mask", columns="method", values="coverage")
-)
-pd.concat(
-    {"four fits, live": now, "stored, network": cover[now.columns]}, axis=1
-).round(3)
+few = checks.outcome_by_network(4, seed)  # uncorrelated covariates
+now = few.pivot_table("coverage", "mask", "method")
+rows = by_network[(by_network["phi"] == 0) & by_network["mask"].isin(now.index)]
+study = rows.pivot(index="mask", columns="method", values="coverage")
+tables = {"four fits, live": now, "stored, network": study[now.columns]}
+pd.concat(tables, axis=1).round(3)
 
 # %% tags=["hide-input"]
-one = live.live(
-    fast.replicate_additive,
-    [dict(base="linear", phi=0.8, n_each=100)],
-    2 * n_reps,
-    seed,
-)
+additive = [{"base": "linear", "phi": 0.8, "n_each": 100}]
+on_011 = live.live(fast.replicate_additive, additive, 2 * n_reps, seed)
 with claims.fold("Checks of figure 8 and of the network"):
-    judge.outcome(f8, few, one["coverage"].mean(), ok=usual)
+    judge.outcome(by_model, few, on_011["coverage"].mean(), ok=usual)
     verdicts.network(few, seed)
 
 # %% [markdown]
@@ -774,29 +636,9 @@ with claims.fold("Checks of figure 8 and of the network"):
 
 # %% mystnb={"figure": {"caption": "Complete test rows at 20 % missing (left) and rows with three gaps at 40 % (right), stored study with the linear model: coverage with its spread over replicates (bars: one standard deviation) and median length as $h$ goes from 0 to 10. A set that is infinite in most replicates has no length.", "name": "fig-mda-tradeoff"}, "image": {"alt": "Coverage and length against h in two settings."}} tags=["hide-input"]
 frame, _ = studies.load("mda_trade_off")
-frame = frame[frame["method"].str.startswith("h=")].assign(
-    h=lambda f: f["method"].str[2:].astype(int)
-)
-table = live.by_group(frame, ["p", "size", "h"])
-fig, axes = plt.subplots(1, 2, figsize=(8.4, 3), sharey=True)
-for ax, (p, size) in zip(axes, ((0.2, "0"), (0.4, "3")), strict=True):
-    part = table[(table["p"] == p) & (table["size"].astype(str) == size)]
-    ax.errorbar(
-        part["h"],
-        part["coverage"],
-        yerr=part["coverage_sd"],
-        color=figures.color("CP-MDA-Nested*"),
-        marker="o",
-    )
-    figures.nominal_line(ax, 0.9)
-    twin, shown = ax.twinx(), part[part["infinite_replicates"] <= 0.5]
-    twin.plot(shown["h"], shown["length"], "s--", color=figures.color("CP-MDA-Nested"))
-    twin.set_ylabel("median length (dashed)")
-    ax.set(
-        xlabel="$h$, more missing covariates allowed",
-        ylabel="coverage",
-        title=f"{p:.0%} missing, {size} gaps",
-    )
+frame = frame[frame["method"].str.startswith("h=")]
+frame = frame.assign(h=frame["method"].str[2:].astype(int))
+plots.trade_off(live.by_group(frame, ["p", "size", "h"]))
 plt.show()
 
 # %% [markdown]
@@ -808,21 +650,12 @@ plt.show()
 
 # %%
 birds = datasets.load_penguins()
-birds["male"] = (birds["sex"] == "male").astype(float).where(birds["sex"].notna())
-columns = [
-    "bill_length_mm",
-    "bill_depth_mm",
-    "flipper_length_mm",
-    "body_mass_g",
-    "male",
-]
-frame = live.classify(
-    birds, columns, "species", alpha=alpha, rate=0.3, n_splits=n_splits, seed=seed
-)
-table = frame.groupby(["rule", "missing"], sort=False)[["coverage", "length"]].agg(
-    ["mean", "sem"]
-)
-glue("n_splits", n_splits, display=False)
+birds["male"] = birds["sex"].map({"male": 1.0, "female": 0.0})
+columns = ["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]
+options = {"alpha": alpha, "rate": 0.3, "n_splits": n_splits, "seed": seed}
+frame = live.classify(birds, [*columns, "male"], "species", **options)
+groups = frame.groupby(["rule", "missing"], sort=False)
+table = groups[["coverage", "length"]].agg(["mean", "sem"])
 table.rename(columns={"length": "labels in the set"}).round(3)
 
 # %% [markdown]
@@ -932,7 +765,7 @@ report.loc[
 
 # %%
 sizes = np.arange(9, 2000)
-enough = theory.binom.cdf(smallest_calibration_size(0.1) - 1, sizes, 0.5**5) <= 0.01
+enough = binom.cdf(smallest_calibration_size(0.1) - 1, sizes, 0.5**5) <= 0.01
 print(f"{sizes[enough.argmax()]} calibration rows")
 
 # %% [markdown]
@@ -954,7 +787,8 @@ print(f"{sizes[enough.argmax()]} calibration rows")
 # One interval far to the left counts in the order statistics but covers nothing twice.
 
 # %%
-lower, upper = np.array([0, 2, 2.5]), np.array([1, 3, 4])
+lower = np.array([0, 2, 2.5])
+upper = np.array([1, 3, 4])
 shorter = covariates.covering_union(lower, upper, 2).hull()[0]
 print("Nested*:", shorter, " Nested:", covariates.unstarred_bounds(lower, upper, 2)[0])
 
@@ -964,6 +798,7 @@ print("Nested*:", shorter, " Nested:", covariates.unstarred_bounds(lower, upper,
 
 # %% tags=["remove-cell"]
 glue("chain_exact", f"{covers['Exact, chain of masks']:.3f}", display=False)
+glue("n_splits", n_splits, display=False)
 kept = studies.stored().set_index("study")
 kept = kept[kept.index.str.startswith("mda_")]
 manifests = {name: studies.load(name)[1] for name in kept.index}

@@ -5,11 +5,9 @@ import pandas as pd
 import pytest
 
 from notebook_lib import claims, studies
-from notebook_lib.studies import mda_figures as judge
+from notebook_lib.studies import mda_figure_verdicts as judge
 from notebook_lib.studies import mda_larger_verdicts as larger
 from notebook_lib.studies import mda_live as live
-
-FIGURES = {"mdan-F5": "MAR", "mdan-F6": "self-masked", "mdan-F7": "censored"}
 
 
 @pytest.fixture(name="records")
@@ -57,12 +55,6 @@ def make_store(monkeypatch):
     return shelf
 
 
-def judged(kind_table, note, base):
-    for claim, kind in FIGURES.items():
-        table = kind_table[kind_table["mechanism"] == kind]
-        judge.mechanism(claim, table, "paper", note, base, ok=True)
-
-
 @pytest.mark.parametrize("count", [8, 20, 100])
 def test_networks_decide_from_eight_replicates_on(store, records, count):
     linear, _ = studies.load("mda_mechanisms_linear")
@@ -70,8 +62,9 @@ def test_networks_decide_from_eight_replicates_on(store, records, count):
     store["mda_mechanisms_network"] = resampled(linear, count, count), count
     frame, base, note = judge.first_stored("mda_mechanisms", 8)
     assert (base, note) == ("network", f"network, {count} stored replicates")
-    judged(live.extremes(live.stored_by_mask(frame)), note, base)
-    assert {r.id for r in records} == set(FIGURES)
+    table = live.extremes(live.stored_by_mask(frame))
+    judge.mechanisms(table, "paper", note, base, ok=True)
+    assert {r.id for r in records} == {"mdan-F5", "mdan-F6", "mdan-F7"}
     assert {r.scale for r in records} == {"paper"}
     parts = {r.part for r in records if r.id == "mdan-F5"}
     assert {"CQR marginal", "Nested marginal", "Nested, failing masks"} <= parts
@@ -100,6 +93,28 @@ def test_linear_models_decide_before_and_the_note_says_so(store, count, said):
     store.clear()
     with pytest.raises(FileNotFoundError, match="mda_mechanisms"):
         judge.first_stored("mda_mechanisms", 8)
+
+
+def test_each_claim_is_about_its_own_mechanism(records):
+    kinds = ("MAR", "self-masked", "censored")
+    fine = [extremes_of(0, 0.91).assign(mechanism=kind) for kind in kinds]
+    fine[1] = extremes_of(3, 0.85).assign(mechanism="self-masked")
+    note = "network, 8 stored replicates"
+    judge.mechanisms(pd.concat(fine), "paper", note, "network", ok=True)
+    assert {r.id for r in records if r.verdict == "differs"} == {"mdan-F6"}
+
+
+def test_both_models_in_one_table_and_only_what_is_stored(store):
+    linear, _ = studies.load("mda_mechanisms_linear")
+    store["mda_mechanisms_linear"] = linear, 10
+    alone = judge.both_models("mda_mechanisms")
+    assert set(alone["base"]) == {"linear"}
+    store["mda_mechanisms_network"] = resampled(linear, 8, 0), 8
+    both = judge.both_models("mda_mechanisms")
+    assert both["base"].unique().tolist() == ["network", "linear"]
+    pd.testing.assert_frame_equal(
+        both[both["base"] == "linear"].reset_index(drop=True), alone
+    )
 
 
 def extremes_of(failing, lowest):

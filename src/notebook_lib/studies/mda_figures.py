@@ -208,7 +208,9 @@ def sizes(panels, lengths, level=0.9):
     Figure
     """
     n = len(panels)
-    fig, axes = plt.subplots(2, n, figsize=(3.2 * n, 5.2), sharex=True, sharey="row")
+    fig, axes = plt.subplots(
+        2, n, figsize=(3.2 * n, 5.2), sharex=True, sharey="row", squeeze=False
+    )
     for column, ((p, base), table) in enumerate(panels.items()):
         above, below = axes[:, column]
         _sizes(above, below, table, lengths[lengths["p"] == p], level)
@@ -251,11 +253,11 @@ def extremes(panels, level=0.9):
     Figure
     """
     n = len(panels)
-    fig, axes = plt.subplots(1, n, figsize=(2.5 * n, 3.4), sharey=True)
-    for ax, (title, table) in zip(axes, panels.items(), strict=True):
+    fig, axes = plt.subplots(1, n, figsize=(2.5 * n, 3.4), sharey=True, squeeze=False)
+    for ax, (title, table) in zip(axes[0], panels.items(), strict=True):
         _extremes(ax, table, level)
         ax.set(title=title)
-    axes[0].set_ylabel("coverage")
+    axes[0, 0].set_ylabel("coverage")
     return fig
 
 
