@@ -403,7 +403,7 @@ with claims.fold("Checks of the library, the rules and the counts"):
 # For CP-MDA-Exact all these masks are $m$, and the scores are exchangeable.
 # ```
 #
-# (The paper argues with the other masks as outside randomness of a leave-one-out predictor, Appendix C. The colours allow a rule that looks at all masks jointly, as the adaptive one does.)
+# (The paper argues with the other masks as outside randomness of a leave-one-out predictor, Appendix C. The colours allow a rule that looks at all masks jointly, as the adaptive one does; a test of the library holds their count to every outcome for up to four rows.)
 #
 # Neither the assumption nor the factor 2 can be dropped.
 # On a chain of nested masks where outcomes grow with the mask, CP-MDA-Exact loses even marginal coverage.
