@@ -1,11 +1,11 @@
 """Which mask is in trouble? Coverage and length by mask, on a table of one's own."""
 
-import warnings
-
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+from .._labels import check_same_order
+from .._once import each_kind_once
 from .._validation import check_alpha, check_rng
 from ..exceptions import InfiniteSetWarning
 from ..intervals import contains, is_infinite, length
@@ -63,7 +63,8 @@ def mask_report(
     Raises
     ------
     ValueError
-        If `y` holds NaN, shares are out of range, or a column is never observed.
+        If `y` holds NaN or has the row labels of `X` in another order, an argument is
+        out of range, or a column is never observed.
 
     Notes
     -----
@@ -72,29 +73,47 @@ def mask_report(
     calibration sets.
     """
     (level,) = check_alpha(alpha)
+    check_same_order(X, y)
     table = as_table(X)
     y = check_outcome(y, len(table))
-    train, calibrate = shares
-    if not (train > 0 and calibrate > 0 and train + calibrate < 1):
-        raise ValueError(
-            f"shares must be positive and add up to less than 1, got {shares!r}: leave "
-            "rows to test on, such as shares=(0.5, 0.25)"
-        )
-    rng, mask = check_rng(rng), np.isnan(table)
     methods = _default_methods() if methods is None else methods
+    _check_arguments(methods, n_repeats, shares)
+    rng, mask = check_rng(rng), np.isnan(table)
+    cuts = (np.cumsum(shares) * len(y)).astype(int)
+    if not 0 < cuts[0] < cuts[1] < len(y):
+        raise ValueError(
+            f"X has {len(y)} rows, too few to train, calibrate and test with "
+            f"shares={shares!r}: give more rows, or more even shares"
+        )
     rows, usable = [], []
-    for _ in range(n_repeats):
-        order = rng.permutation(len(y))
-        cuts = (np.cumsum(shares) * len(y)).astype(int)
-        parts = np.split(order, cuts)
-        usable.append(_usable(mask[parts[1]], mask))
-        for name, method in methods.items():
-            rows.append(_one_split(name, method, table, y, parts, float(level)))
+    with each_kind_once(leave_out=(InfiniteSetWarning,)):
+        for _ in range(n_repeats):
+            parts = np.split(rng.permutation(len(y)), cuts)
+            usable.append(_usable(mask[parts[1]], mask))
+            for name, method in methods.items():
+                rows.append(_one_split(name, method, table, y, parts, float(level)))
     frame = pd.concat(rows, ignore_index=True)
     groups = group_masks(mask)
     labels = np.array([mask_label(m) for m in groups.patterns])[groups.labels]
     by_mask = pd.DataFrame({"mask": labels, "usable": np.mean(usable, axis=0)})
     return _summarise(frame, by_mask, float(level))
+
+
+def _check_arguments(methods, n_repeats, shares):
+    if not isinstance(methods, dict) or not methods:
+        raise ValueError(
+            "methods must be a dictionary of names and estimators, such as "
+            f"{{'CP-MDA-Exact': CPMDAExact()}}, got {methods!r}"
+        )
+    if isinstance(n_repeats, bool) or int(n_repeats) != n_repeats or n_repeats < 1:
+        raise ValueError(
+            f"n_repeats must be an integer of at least 1, got {n_repeats!r}"
+        )
+    if np.shape(shares) != (2,) or min(shares) <= 0 or sum(shares) >= 1:
+        raise ValueError(
+            "shares must be two positive numbers that add up to less than 1, got "
+            f"{shares!r}: leave rows to test on, such as shares=(0.5, 0.25)"
+        )
 
 
 def _default_methods():
@@ -117,11 +136,8 @@ def _usable(M_cal, mask):
 def _one_split(name, method, table, y, parts, alpha):
     train, calibrate, test = parts
     model = clone(method).set_params(alpha=alpha)
-    with warnings.catch_warnings():
-        # The report says it in its columns.
-        warnings.simplefilter("ignore", InfiniteSetWarning)
-        model.fit(table[train], y[train]).conformalize(table[calibrate], y[calibrate])
-        intervals = model.predict_interval(table[test])[1][:, :, 0]
+    model.fit(table[train], y[train]).conformalize(table[calibrate], y[calibrate])
+    intervals = model.predict_interval(table[test])[1][:, :, 0]
     return pd.DataFrame(
         {
             "method": name,

@@ -45,8 +45,8 @@ def check_observed(observed, universe=None):
         )
     if not (universe & ~observed).any():
         raise ValueError(
-            "every cell is observed: there is nothing to predict; set observed to "
-            "False on the cells in question"
+            "every cell is observed: there is nothing to predict; write NaN (not 0 or "
+            "-999) where nothing is known, or set observed to False there"
         )
     return observed, universe
 

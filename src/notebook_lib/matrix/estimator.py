@@ -1,6 +1,8 @@
 """The three verbs for matrix completion: fit, conformalize, predict_interval."""
 
 import numpy as np
+import pandas as pd
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 
@@ -104,8 +106,10 @@ class StructuredConformalCompletion(BaseEstimator):
 
         Parameters
         ----------
-        M : array_like, shape (n_rows, n_cols)
-            Values, NaN where missing.
+        M : array_like or DataFrame, shape (n_rows, n_cols)
+            Values, NaN where missing. A long table of users, items and ratings becomes
+            one by ``pivot``; a sparse matrix is refused, because its zeros could be
+            values or gaps.
         observed : array_like of bool, shape (n_rows, n_cols), optional
             Observed cells; by default those that are not NaN.
         universe : array_like of bool, shape (n_rows, n_cols), optional
@@ -121,7 +125,7 @@ class StructuredConformalCompletion(BaseEstimator):
             If an observed cell is NaN, or no group of this size can be set aside.
         """
         self._check_parameters()
-        M = np.asarray(M, dtype=float)
+        M = _as_matrix(M)
         observed = ~np.isnan(M) if observed is None else np.asarray(observed)
         observed, universe = check_observed(observed, universe)
         M = check_matrix(M, observed)
@@ -279,3 +283,24 @@ class StructuredConformalCompletion(BaseEstimator):
                 f"bounds need low < high, got {self.bounds!r}: give the lowest and the "
                 "highest possible entry, such as (1, 5)"
             )
+
+
+def _as_matrix(M):
+    """Values as floats, with NaN for every kind of gap."""
+    if issparse(M):
+        raise ValueError(
+            "M must not be sparse: zeros in it could be values or gaps. Make an array "
+            "with NaN for gaps, such as M = np.full(S.shape, np.nan); "
+            "M[S.nonzero()] = S.data of a COO matrix S"
+        )
+    if isinstance(M, pd.DataFrame):
+        # NA of pandas' own dtypes is no float.
+        M = M.astype(object).where(M.notna(), np.nan)
+    try:
+        return np.asarray(M, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"M must hold numbers, one row for each user and NaN for gaps: {error}; a "
+            "long table becomes one by pivot(index='user', columns='item', "
+            "values='rating')"
+        ) from None

@@ -15,6 +15,7 @@ from .bins import (
     odds_bins,
     sharp_slack,
 )
+from .crossing import cross_intervals
 from .diagnostics import (
     balance_by_bin,
     bin_table,
@@ -23,7 +24,7 @@ from .diagnostics import (
     suggest_epsilon,
 )
 from .effects import effect_intervals
-from .estimator import MissingOutcomeConformal, cross_intervals, split_outcome
+from .estimator import MissingOutcomeConformal, split_outcome
 from .missed import kth_order_threshold, missed_law, pac_threshold
 from .partition import (
     avoid_trivial_cells,

@@ -8,7 +8,7 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, QuantileRegressor
-from sklearn.utils import check_random_state, get_tags
+from sklearn.utils import get_tags
 from sklearn.utils.validation import _num_samples, column_or_1d, validate_data
 
 from .._validation import check_alpha
@@ -23,8 +23,10 @@ from .squared import procp2_threshold
 from .thresholds import check_choice, naive_threshold, procp_threshold
 from .weighted import binned_weighted_threshold, weighted_threshold
 
-__all__ = ["MissingOutcomeConformal", "cross_intervals", "split_outcome"]
+__all__ = ["MissingOutcomeConformal", "split_outcome"]
 
+#: Of the cross-validation behind ``propensity="l1-logistic"``.
+_FOLDS = 10
 _METHODS = ("pro-cp", "pro-cp2", "weighted", "binned-weighted", "naive")
 
 
@@ -197,14 +199,15 @@ class MissingOutcomeConformal(RegressorMixin, MetaEstimatorMixin, BaseEstimator)
         levels = self._check_parameters()
         self._check_X(X, reset=True)
         y, observed = split_outcome(y)
-        _check_rows(X, y)
+        check_rows(X, y)
         if not observed.any():
             raise ValueError(
                 "y holds no observed outcome: there is nothing to learn; give a "
                 "number in some rows"
             )
+        _check_folds(self.propensity, observed)
         self.propensity_ = PropensityModel(self.propensity).fit(X, observed)
-        rows = _take(X, observed)
+        rows = take_rows(X, observed)
         if self.conformity_score == "absolute":
             model = LinearRegression() if self.estimator is None else self.estimator
             self.estimator_ = clone(model).fit(rows, y[observed])
@@ -264,8 +267,8 @@ class MissingOutcomeConformal(RegressorMixin, MetaEstimatorMixin, BaseEstimator)
         self._check_parameters()
         self._check_fitted()
         y, observed = split_outcome(y)
-        _check_rows(X, y)
-        rows = _take(X, observed)
+        check_rows(X, y)
+        rows = take_rows(X, observed)
         self.n_calibration_ = int(observed.sum())
         if not self.n_calibration_:
             self.cal_propensity_ = np.empty(0)
@@ -426,83 +429,26 @@ def _sort_out(caught, level, reasons):
             warnings.warn(item.message, stacklevel=4)
 
 
-def _take(X, rows):
+def _check_folds(propensity, observed):
+    """Refuse to cross-validate a penalty on fewer rows than there are folds."""
+    if not isinstance(propensity, str) or propensity != "l1-logistic":
+        return
+    larger = max(observed.sum(), (~observed).sum())
+    if larger < _FOLDS and observed.any() and not observed.all():
+        raise ValueError(
+            f"propensity='l1-logistic' is cross-validated in {_FOLDS} folds, and there "
+            f"are {len(observed)} rows to train on: give more rows, "
+            "propensity='logistic', or a known propensity"
+        )
+
+
+def take_rows(X, rows):
+    """Rows of an array or of a DataFrame, by a boolean mask."""
     return X[rows] if hasattr(X, "loc") else np.asarray(X)[rows]
 
 
-def _check_rows(X, y):
+def check_rows(X, y):
+    """Refuse covariates and outcomes of different lengths."""
     n = _num_samples(X)
     if n != len(y):
         raise ValueError(f"X has {n} rows and y has {len(y)}: give one outcome a row")
-
-
-def cross_intervals(model, X, y, *, n_splits=2, random_state=0):
-    """Intervals for every missing outcome of one table, by crossing its parts.
-
-    Rows are dealt at random to `n_splits` parts. Each part is calibrated with models
-    trained on the others, so that every missing row gets an interval and no row is
-    used twice for one interval. The guarantee holds in each part, hence for the
-    share of missed rows overall.
-
-    Parameters
-    ----------
-    model : MissingOutcomeConformal
-        Template; cloned for each part. One level.
-    X : DataFrame or array_like, shape (n, d)
-        Features.
-    y : array_like, shape (n,)
-        Outcomes, NaN where missing.
-    n_splits : int
-        Parts, at least 2. More parts train on more rows and calibrate on fewer.
-    random_state : int or numpy.random.RandomState
-        Deals the rows.
-
-    Returns
-    -------
-    DataFrame
-        One row for each missing outcome, in the order of the table: ``prediction``,
-        ``lower``, ``upper``, ``propensity``, ``bin``, ``part``.
-
-    Raises
-    ------
-    ValueError
-        If there is more than one level or fewer than two parts.
-    """
-    if len(check_alpha(model.alpha)) > 1:
-        raise ValueError(
-            f"alpha must be one level here, got {model.alpha!r}: call once for each "
-            "level"
-        )
-    if isinstance(n_splits, bool) or int(n_splits) != n_splits or n_splits < 2:
-        raise ValueError(f"n_splits must be an integer of at least 2, got {n_splits!r}")
-    y, observed = split_outcome(y)
-    _check_rows(X, y)
-    part_of = check_random_state(random_state).permutation(len(y)) % n_splits
-    index = X.index if hasattr(X, "index") else pd.RangeIndex(len(y))
-    found = []
-    for part in range(n_splits):
-        inside = part_of == part
-        missing = inside & ~observed
-        if not missing.any():
-            continue
-        fitted = clone(model).fit(_take(X, ~inside), y[~inside])
-        fitted.conformalize(_take(X, inside), y[inside])
-        prediction, intervals = fitted.predict_interval(_take(X, missing))
-        p = fitted.propensity_.predict(_take(X, missing))
-        found.append(
-            pd.DataFrame(
-                {
-                    "prediction": prediction,
-                    "lower": intervals[:, 0, 0],
-                    "upper": intervals[:, 1, 0],
-                    "propensity": p,
-                    "bin": odds_bins(p, model.epsilon),
-                    "part": part,
-                },
-                index=index[missing],
-            )
-        )
-    if not found:
-        columns = ["prediction", "lower", "upper", "propensity", "bin", "part"]
-        return pd.DataFrame(columns=columns, index=index[:0])
-    return pd.concat(found).loc[index[~observed]]

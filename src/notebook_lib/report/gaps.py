@@ -220,7 +220,7 @@ def _one_column(table, name, n_missing, rng, enough):
         return nothing
     others = table.X.drop(columns=name, errors="ignore")
     if name != table.target and table.observed.all():
-        others = others.assign(**{table.target: table.y})
+        others = pd.concat([others, table.y.rename(table.target)], axis=1)
     masked = table.y.isna() if name == table.target else table.X[name].isna()
     if not others.shape[1]:
         return nothing

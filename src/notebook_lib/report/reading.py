@@ -101,7 +101,7 @@ class Table:
             name: _as_kind(frame[name], name, kinds[name], self.orders.get(name))
             for name in self.X.columns
         }
-        return pd.DataFrame(parts, index=frame.index).copy()
+        return pd.DataFrame(parts, index=frame.index)
 
 
 def example_path():
@@ -206,8 +206,7 @@ def read_table(
             f"no column is left to predict {target!r} from: see keep=, or add columns"
         )
     columns = pd.DataFrame(rows)
-    # A copy in one block: a frame made of many single columns is slow to work on.
-    X = pd.DataFrame(parts, index=frame.index).copy()
+    X = pd.DataFrame(parts, index=frame.index)
     notes = [*notes, *column_notes(columns), *table_notes(frame, X, y, target)]
     told = tuple(missing_values)
     return Table(target, task, X, y, columns, tuple(notes), orders, told)

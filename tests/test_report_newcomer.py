@@ -1,0 +1,264 @@
+"""Tables as people bring them: pandas' own dtypes, codes, odd names, many rows."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from notebook_lib import report
+from notebook_lib.covariates import Exact
+from notebook_lib.report import many_rows
+from notebook_lib.report.columns import level_text
+
+
+def make(n=120, seed=0):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(rng.normal(size=(n, 2)), columns=["a", "b"])
+    frame["y"] = frame["a"] + frame["b"] + rng.normal(size=n)
+    frame.loc[rng.random(n) < 0.2, "a"] = np.nan
+    return frame, rng
+
+
+def kinds(table):
+    return dict(zip(table.columns["column"], table.columns["kind"], strict=True))
+
+
+# ------------------------------------------------------------- pandas' own dtypes
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (lambda r, n: pd.array(r.integers(0, 50, n), dtype="Int64"), "number"),
+        (lambda r, n: pd.array(r.normal(size=n), dtype="Float32"), "number"),
+        (lambda r, n: pd.array(r.random(n) < 0.5, dtype="boolean"), "yes/no"),
+        (lambda r, n: pd.array(r.choice(["u", "v"], n), dtype="string"), "category"),
+        (lambda r, n: pd.Categorical(r.choice(["u", "v"], n)), "category"),
+        (lambda r, n: pd.Categorical(r.choice([3, 5, 7], n)), "category"),
+        (lambda r, n: pd.Categorical(r.integers(0, 3, n), ordered=True), "ordinal"),
+        (lambda r, n: pd.date_range("2020", periods=n, tz="Europe/Paris"), "date"),
+        (lambda r, n: pd.to_timedelta(r.integers(0, 90, n), unit="h"), "number"),
+    ],
+)
+def test_a_column_of_any_dtype_keeps_its_gaps(values, kind):
+    frame, rng = make()
+    frame["x"] = values(rng, len(frame))
+    frame.loc[::7, "x"] = pd.NA if "date" not in kind else pd.NaT
+    table = report.read_table(frame, "y")
+    assert kinds(table)["x"] == kind
+    row = table.columns.set_index("column").loc["x"]
+    assert row["missing"] == len(frame.iloc[::7])
+    if kind != "date":
+        assert (table.X["x"].isna() == frame["x"].isna()).all()
+
+
+def test_categories_of_numbers_are_levels_and_no_amounts():
+    frame, rng = make()
+    frame["x"] = pd.Categorical(rng.choice([3, 5, 700], len(frame)))
+    table = report.read_table(frame, "y")
+    assert set(table.X["x"]) == {"3", "5", "700"}
+    # The same levels as a column of floats, as it is once a new row has a gap.
+    new = frame.assign(x=frame["x"].astype(float)).iloc[:6]
+    new.loc[0, "x"] = np.nan
+    found = table.covariates(new)["x"]
+    assert found.iloc[1:].tolist() == table.X["x"].iloc[1:6].tolist()
+    assert pd.isna(found.iloc[0])
+
+
+def test_level_text_joins_what_is_the_same_and_nothing_else():
+    values = pd.Series([3, 3.0, np.int8(3), "3 ", True, 1000001, 1000002, None, "?"])
+    found = level_text(values)
+    assert found.iloc[:4].tolist() == ["3"] * 4
+    assert found.iloc[4:7].tolist() == ["True", "1000001", "1000002"]
+    assert found.iloc[7:].isna().all()
+
+
+@pytest.mark.parametrize("levels", [["1", "2", "3"], [1, 2, 3], [1.0, 2.0, 3.0]])
+def test_ordinal_levels_are_matched_by_value(levels):
+    frame, rng = make()
+    frame["size"] = rng.integers(1, 4, len(frame))
+    table = report.read_table(frame, "y", ordinal={"size": levels})
+    assert (table.X["size"] == frame["size"] - 1).all()
+
+
+def test_an_ordinal_level_named_twice_is_refused():
+    frame, rng = make()
+    frame["size"] = rng.integers(1, 4, len(frame))
+    with pytest.raises(ValueError, match="'size' name a level twice"):
+        report.read_table(frame, "y", ordinal={"size": [1, 2, 2, 3]})
+
+
+# ------------------------------------------------------------------- targets
+
+
+def test_ordered_categories_are_labels_not_ranks():
+    frame, _ = make()
+    frame["y"] = pd.cut(frame["y"], 3, labels=["low", "middle", "high"])
+    table = report.read_table(frame, "y")
+    assert table.task == "classification"
+    assert set(table.y) == {"low", "middle", "high"}
+    with pytest.raises(ValueError, match="holds text such as"):
+        report.read_table(frame, "y", task="regression")
+
+
+def test_categories_of_numbers_are_labels_unless_told_otherwise():
+    frame, _ = make()
+    frame["y"] = pd.Categorical(frame["y"].round().astype(int))
+    assert report.read_table(frame, "y").task == "classification"
+    told = report.read_table(frame, "y", task="regression")
+    assert (told.y == frame["y"].astype(float)).all()
+
+
+def test_long_codes_stay_different_labels():
+    frame, _ = make()
+    codes = 1000001 + pd.cut(frame["y"], 3, labels=False)
+    table = report.read_table(frame.assign(y=codes), "y", task="classification")
+    assert table.y.tolist() == codes.astype(str).tolist()
+
+
+def test_a_label_with_the_sign_that_joins_labels_is_refused():
+    frame, _ = make()
+    frame["y"] = pd.cut(frame["y"], 3, labels=["a|b", "a", "b"]).astype(str)
+    with pytest.raises(ValueError, match=r"the label 'a\|b'"):
+        report.read_table(frame, "y")
+
+
+# ------------------------------------------------------------------- odd tables
+
+
+def test_names_that_are_no_text():
+    frame, _ = make()
+    by_number = report.read_table(frame.set_axis([0, 1, 2], axis=1), 2, drop=[1])
+    assert (by_number.target, list(by_number.X.columns)) == ("2", ["0"])
+    labels = pd.MultiIndex.from_tuples([("m", "a"), ("m", "b"), ("n", "y")])
+    by_tuple = report.read_table(frame.set_axis(labels, axis=1), ("n", "y"))
+    assert (by_tuple.target, list(by_tuple.X.columns)) == ("n y", ["m a", "m b"])
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ([[1, 2], [3]] * 60, "'x' holds more than one value in a cell"),
+        (1j * np.arange(120), "'x' holds complex numbers"),
+    ],
+)
+def test_cells_that_are_no_single_number_or_text(values, told):
+    frame, _ = make()
+    frame["x"] = values
+    with pytest.raises(ValueError, match=told):
+        report.read_table(frame, "y")
+    assert list(report.read_table(frame, "y", drop=["x"]).X.columns) == ["a", "b"]
+
+
+@pytest.mark.parametrize("argument", ["drop", "keep", "missing_values"])
+def test_a_text_where_a_list_is_meant(argument):
+    frame, _ = make()
+    with pytest.raises(ValueError, match=f"{argument} must be a list"):
+        report.read_table(frame, "y", **{argument: "a"})
+
+
+def test_a_wide_table_is_read_without_a_warning():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(60, 120))).add_prefix("x")
+    frame = frame.mask(rng.random(frame.shape) < 0.1).assign(y=rng.normal(size=60))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        report.describe_gaps(report.read_table(frame, "y"))
+
+
+# ------------------------------------------------------------------- new rows
+
+
+def test_what_means_missing_in_the_table_means_it_in_new_rows(tmp_path):
+    frame, _ = make()
+    coded = frame.fillna(-999.0)
+    table = report.read_table(coded, "y", missing_values=[-999])
+    assert (table.X["a"].isna() == frame["a"].isna()).all()
+    new = coded.drop(columns="y").iloc[:8].assign(a=-999.0)
+    assert table.covariates(new)["a"].isna().all()
+    path = tmp_path / "new.csv"
+    new.to_csv(path, index=False)
+    assert table.covariates(path)["a"].isna().all()
+    assert (table.covariates(new, missing_values=[])["a"] == -999).all()
+    result = report.predict_gaps(table, new=new, alpha=0.2)
+    assert result.loc[result["part"] == "new", "mask"].str.contains("a").all()
+
+
+# ------------------------------------------------------------------- many rows
+
+
+def test_some_of_the_usable_rows_are_drawn_by_the_mask_alone():
+    rng = np.random.default_rng(0)
+    M = rng.random((400, 3)) < 0.4
+    rule = many_rows.SomeOf(Exact(), 20)
+    m, other = np.array([True, True, False]), np.array([True, True, True])
+    kept = rule.keep(M, m)
+    assert kept.sum() == 20
+    assert not (M[kept] & ~m).any()
+    assert (rule.keep(M, m) == kept).all()
+    assert (rule.keep(M, other) != kept).any()
+    few = M[:4]
+    assert (rule.keep(few, m) == Exact().keep(few, m)).all()
+
+
+def test_calibration_limits():
+    frame, _ = make()
+    table = report.read_table(frame, "y")
+    assert many_rows.calibration_limits(table, "imputed", (0.1,)) == (None, None)
+    assert many_rows.calibration_limits(table, "nested", (0.1,)) == (2000, None)
+    in_all, each = many_rows.calibration_limits(table, "exact", (0.1,))
+    assert in_all > 1e6
+    assert each > 1e5  # two masks: no table that fits in memory is cut
+
+
+def test_a_limit_never_makes_a_set_infinite(monkeypatch):
+    monkeypatch.setattr(many_rows, "_PREDICTIONS", 1)
+    frame, _ = make()
+    table = report.read_table(frame, "y")
+    _, each = many_rows.calibration_limits(table, "exact", (0.1, 0.001))
+    assert each >= 999
+
+
+def test_exact_on_some_is_exact_where_nothing_is_cut():
+    frame, _ = make(240)
+    table = report.read_table(frame, "y")
+    parts = report.split_rows(table)
+    sets = []
+    for n_max in (None, 1000, 12):
+        model = report.build_estimator(table, "exact", n_max=n_max)
+        X = report.TableEncoder().fit(table.X).transform(table.X)
+        model.fit(X.iloc[parts.train], table.y.iloc[parts.train])
+        model.conformalize(X.iloc[parts.calibrate], table.y.iloc[parts.calibrate])
+        sets.append(model.predict_interval(X.iloc[parts.held_out])[1])
+    np.testing.assert_array_equal(sets[0], sets[1])
+    assert np.isfinite(sets[2]).all()
+    assert (sets[2] != sets[0]).any()
+
+
+def test_usable_rows_of_wide_and_narrow_tables_agree():
+    from notebook_lib.report.recommend import _usable_rows
+
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(300, 70))).add_prefix("x")
+    frame.iloc[:, :4] = frame.iloc[:, :4].mask(rng.random((300, 4)) < 0.3)
+    frame["y"] = rng.normal(size=300)
+    wide = report.read_table(frame, "y")
+    narrow = report.read_table(frame[["x0", "x1", "x2", "x3", "y"]], "y")
+    np.testing.assert_array_equal(_usable_rows(wide), _usable_rows(narrow))
+
+
+def test_in_short_names_a_few_masks_only():
+    frame, rng = make(4000)
+    for name in "cdefg":
+        frame[name] = np.where(rng.random(4000) < 0.5, np.nan, rng.normal(size=4000))
+    table = report.read_table(frame, "y")
+    gaps = report.describe_gaps(table)
+    choice = report.recommend(table, gaps=gaps, method="imputed")
+    result = report.predict_gaps(table, recommendation=choice)
+    result["covered"] = pd.array(rng.random(len(result)) < 0.3, dtype="boolean")
+    told = report.in_short(table, gaps, choice, result)
+    assert told.count("are covered less") == 3
+    assert "more masks" in told
+    result["covered"] = pd.array(rng.random(len(result)) < 0.9, dtype="boolean")
+    assert "are covered less" not in report.in_short(table, gaps, choice, result)
