@@ -59,8 +59,9 @@ check: $(V)/.stamp ## are the pairs in step, run, normal and small
 serve: $(V)/.stamp ## show the built book on loopback
 	$(BOOK) serve
 
-lint: $(V)/.stamp ## ruff and the check of the pairs
+lint: $(V)/.stamp ## ruff, its layout, and the check of the pairs
 	$(B)/ruff check .
+	$(B)/ruff format --check .
 	$(BOOK) check
 
 studies: $(V)/.stamp ## run each study that is due (LIST=1, RUN=name, VERIFY=name, JOBS=2)

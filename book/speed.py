@@ -53,10 +53,9 @@ import pandas as pd
 
 figures.setup()
 pd.set_option("display.max_colwidth", None)
-print(
-    f"{stored.manifest['date']}, {stored.manifest['cores']} cores, Python {stored.manifest['python']}"
-)
-if stored.manifest["quick"]:
+run = stored.manifest
+print(f"{run['date']}, {run['cores']} cores, Python {run['python']}")
+if run["quick"]:
     print("A quick run: one round, and the curves on the lower half of their grid.")
 pd.Series(made_with, name="version").to_frame()
 

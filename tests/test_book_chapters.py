@@ -19,6 +19,7 @@ CHAPTERS = LAYOUT.chapters()
 CELLS = (12, 25)
 MEDIAN_LINES = 8
 LONGEST = 25
+WIDEST = 88  # what a code cell shows without scrolling, as in pyproject.toml
 N_SETTINGS = 3
 HIDDEN = {"remove-cell", "remove-input", "hide-cell", "hide-input"}
 
@@ -89,6 +90,14 @@ def test_number_and_length_of_code_cells(path):
     assert statistics.median(lengths) <= MEDIAN_LINES
     longest = max(len(lines_of(c)) for c in cells)
     assert longest <= LONGEST
+
+
+@each_notebook
+def test_no_line_of_code_scrolls(path):
+    """Strings too, which `ruff format` does not split."""
+    cells = notebooks.code_cells(notebooks.read(path))
+    lines = [line for cell in cells for line in cell.source.splitlines()]
+    assert [line for line in lines if len(line) > WIDEST] == []
 
 
 @each_notebook

@@ -82,7 +82,7 @@ def test_hooks_need_nothing_from_elsewhere():
     repos = load_yaml(".pre-commit-config.yaml")["repos"]
     assert [r["repo"] for r in repos] == ["local"]
     hooks = {h["id"]: h["entry"] for h in repos[0]["hooks"]}
-    assert {"ruff", "book-pairs", "repo-files"} <= set(hooks)
+    assert {"ruff", "ruff-format", "book-pairs", "repo-files"} <= set(hooks)
     assert all(entry.startswith(".venv/bin/") for entry in hooks.values())
 
 

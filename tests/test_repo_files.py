@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 
 import pytest
 
@@ -106,3 +107,23 @@ def test_nothing_made_is_committed():
     assert [n for n in names if any(m in n for m in made)] == []
     ends = (".running.ipynb", ".failed.ipynb", "uv.lock", "pylock.toml")
     assert [n for n in names if n.endswith(ends)] == []
+
+
+def unformatted(*paths):
+    """Which files `ruff format` would lay out otherwise."""
+    command = [sys.executable, "-m", "ruff", "format", "--check"]
+    command += ["--output-format", "concise", *map(str, paths)]
+    run = subprocess.run(
+        command, cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    if run.returncode not in (0, 1):
+        pytest.fail(f"ruff format did not run: {run.stderr}")
+    return re.findall(r"^(.+?\.py):", run.stdout, re.MULTILINE)
+
+
+def test_python_is_laid_out_by_ruff(tmp_path):
+    """What `make lint` and the hook say, before anybody runs them."""
+    odd = tmp_path / "odd.py"
+    odd.write_text("x = f( 1,2 )\n", encoding="utf-8")
+    assert unformatted(odd) == [str(odd)]
+    assert unformatted(*(p for p in FILES if p.suffix == ".py")) == []
