@@ -5,11 +5,12 @@ import pytest
 
 from notebook_lib import claims, studies
 from notebook_lib.studies import latent_verdicts as verdicts
+from notebook_lib.studies.latent_live import gap_share, wide
 
 
 @pytest.fixture(scope="module")
 def stored():
-    names = ("grid", "misspecified", "bins", "sample_sizes")
+    names = ("grid", "misspecified", "bins", "sample_sizes", "slopes")
     return {name: studies.load(f"latent_class_{name}")[0] for name in names}
 
 
@@ -20,7 +21,10 @@ def judge(checks):
 
 def test_every_criterion_holds_at_paper_scale(stored):
     grid, sizes = stored["grid"], stored["sample_sizes"]
+    judge(verdicts.oracle_limit(grid, grid))
     judge(verdicts.limits(grid, grid))
+    judge(verdicts.slopes(stored["slopes"]))
+    judge([verdicts.accuracy_misleads(shares(grid))])
     judge(verdicts.quality(grid))
     judge(verdicts.gaps(grid, grid))
     judge(verdicts.soft_against_regression(grid, grid))
@@ -33,6 +37,12 @@ def test_every_criterion_holds_at_paper_scale(stored):
     judge([verdicts.ridge_misleads(sizes)])
 
 
+def shares(table):
+    """Lengths between the oracle (0) and the class-blind baseline (1)."""
+    mean, _ = wide(table, "length", alpha=0.1, sigma=0.5, em=["R", "-"])
+    return gap_share(mean)
+
+
 def moved(table, metric, by, **where):
     """The table with one metric of some rows moved."""
     rows = table["metric"] == metric
@@ -40,6 +50,28 @@ def moved(table, metric, by, **where):
         rows &= table[name] == value
     assert rows.any()
     return table.assign(mean=table["mean"] + by * rows)
+
+
+def test_an_oracle_off_its_limit_fails(stored):
+    grid = stored["grid"]
+    where = {"method": verdicts.ORACLE, "sigma": 0.5, "separation": 2.0}
+    with pytest.raises(claims.ClaimFailed, match="em-A2"):
+        judge(verdicts.oracle_limit(moved(grid, "length", 0.1, **where), grid))
+    few = grid.assign(n=2)
+    (one,) = verdicts.oracle_limit(few, grid)
+    assert (one["mc_error"] > 0).all(), "a live run does not know its own error"
+
+
+def test_slopes_that_stay_away_fail(stored):
+    worse = moved(stored["slopes"], "slope_error", 0.1, separation=6.0)
+    with pytest.raises(claims.ClaimFailed, match="slopes at delta = 6"):
+        judge(verdicts.slopes(worse))
+
+
+def test_accuracy_that_always_helps_is_no_difference(stored):
+    share = shares(stored["grid"]).clip(upper=1.0)
+    with pytest.raises(claims.ClaimFailed, match="agrees"):
+        judge([verdicts.accuracy_misleads(share)])
 
 
 def test_a_pipeline_that_uses_an_empty_class_fails(stored):

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from .latent_live import gap_share, select, wide
 from .latent_trial import METHODS
@@ -50,6 +51,17 @@ def _known(table: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
 
 def _check(id: str, part: str, observed, **rule) -> Check:
     return {"id": id, "part": part, "observed": observed} | rule
+
+
+def oracle_limit(table, stored) -> Iterator[Check]:
+    """em-A2: the oracle's length over ``2 sigma z``, its limit."""
+    rows = select(table, "length", method=ORACLE, alpha=0.1)
+    limit = 2 * rows["sigma"] * norm.isf(0.05)
+    # The stored means need no allowance beyond the tolerance.
+    live = table is not stored
+    noise = errors(rows, stored) / limit.to_numpy() if live else None
+    rule = {"expected": 1, "tol": 0.02, "mc_error": noise}
+    yield _check("em-A2", "", rows["mean"] / limit, **rule)
 
 
 def limits(table, stored) -> Iterator[Check]:
@@ -186,6 +198,31 @@ def accuracy(table, *, slack=0.0) -> Iterator[Check]:
     share = gap_share(mean)[FITTED]
     steps = share.groupby(level=["n_classes", "em", "sigma"]).diff().dropna()
     yield _check("em-F4", "beta = 0.5", steps, at_most=0, tol=slack)
+
+
+def accuracy_misleads(share) -> Check:
+    """em-F4 at strong class effects: longer than ignoring the class.
+
+    Parameters
+    ----------
+    share : DataFrame
+        Length of each pipeline as :func:`~.latent_live.gap_share` tells it.
+    """
+    return _check(
+        "em-F4",
+        "beta = 2",
+        share[HARD].max(),
+        expected=1.0,
+        tol=0.1,
+        why="while more than a share alpha of the labels is wrong, the quantile of the "
+        "residual lies among those rows, and length rises with accuracy",
+    )
+
+
+def slopes(table) -> Iterator[Check]:
+    """em-A5: class-specific slopes come back where classes are far apart."""
+    rows = select(table, "slope_error", separation=6.0)
+    yield _check("em-A5", "slopes at delta = 6", rows["mean"], at_most=0.05)
 
 
 def misspecified(table, stored) -> Iterator[Check]:
