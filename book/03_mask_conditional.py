@@ -99,8 +99,10 @@ usual = (
 # For Gaussian covariates with correlation 0.8 and $Y=\beta^\top X+\varepsilon$ two lengths are known for each mask: the oracle's, and that of least squares on drawn covariates in large samples,
 #
 # $$
-# L^{\rm or}_m=2z_{1-\alpha/2}\sqrt{\sigma^2+v_m},\qquad
-# L^{\rm draw}_m=2z_{1-\alpha/2}\sqrt{\sigma^2+\beta^\top\Sigma\beta+\tilde\beta^\top\Sigma\tilde\beta-2\tilde\beta^\top(\Sigma-C_m)\beta},
+# \begin{aligned}
+# L^{\rm or}_m&=2z_{1-\alpha/2}\sqrt{\sigma^2+v_m},\qquad L^{\rm draw}_m=2z_{1-\alpha/2}\,s_m,\\
+# s_m^2&=\sigma^2+\beta^\top\Sigma\beta+\tilde\beta^\top\Sigma\tilde\beta-2\tilde\beta^\top(\Sigma-C_m)\beta,
+# \end{aligned}
 # $$
 #
 # where $v_m=\beta_{\mis}^\top\Sigma_{\mis|\obs}\beta_{\mis}$, $C_m$ is $\Sigma_{\mis|\obs}$ padded by zeros, $\bar C=\sum_m\P(M=m)\,C_m$ its mean over the masks, and $\tilde\beta=\Sigma^{-1}(\Sigma-\bar C)\beta$ the slope that least squares finds.
