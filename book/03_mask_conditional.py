@@ -94,7 +94,7 @@ usual = (
 # The *available cases* for a test mask $m$ are the calibration rows with $M\subseteq m$ (the paper writes $M\preceq m$): they observe at least what the test row does. *Over-masking* hides the rest, so that all have mask $m$.
 # Over-masked available cases with equal weights are CP-MDA-Exact of {doc}`chapter 4 <04_mda_nested>`; CP-MDA-Nested keeps all calibration rows and hides entries of the test row too.
 #
-# Missing covariates are imputed by a **draw** from their fitted conditional law and the mask is not a feature of the model; {ref}`sec-fcp-pipeline` shows that the published tables come out in this way only.
+# Missing covariates are imputed by a **draw** from their fitted conditional law and the mask is not a feature of the model; {ref}`sec-fcp-pipeline` shows that of the ways tried only this one gives the published tables.
 #
 # For Gaussian covariates with correlation 0.8 and $Y=\beta^\top X+\varepsilon$ two lengths are known for each mask: the oracle's, and that of least squares on drawn covariates in large samples,
 #
