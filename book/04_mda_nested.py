@@ -726,26 +726,18 @@ from notebook_lib import covariates, datasets
 table = datasets.load_penguins().dropna(subset=["body_mass_g"])
 X = table[["bill_length_mm", "bill_depth_mm", "flipper_length_mm"]].copy()
 y = table["body_mass_g"].to_numpy()
-X[np.random.default_rng(0).random(X.shape) < 0.25] = (
-    np.nan
-)  # your table has its own gaps
+# Your table has its own gaps.
+X[np.random.default_rng(0).random(X.shape) < 0.25] = np.nan
 
-report = covariates.mask_report(
-    X,
-    y,
-    methods={
-        "impute, then CQR": covariates.ImputedSplitRegressor(),
-        "CP-MDA-Exact": covariates.CPMDAExact(),
-        "CP-MDA-Nested*": covariates.CPMDANestedStar(subsample="adaptive"),
-    },
-    alpha=0.1,
-    n_repeats=10,
-    rng=0,
-)
-report.loc[
-    report["n_rows"] >= 10,
-    ["method", "mask", "usable", "coverage", "mc_error", "median_length", "verdict"],
-].round(3)
+methods = {
+    "impute, then CQR": covariates.ImputedSplitRegressor(),
+    "CP-MDA-Exact": covariates.CPMDAExact(),
+    "CP-MDA-Nested*": covariates.CPMDANestedStar(subsample="adaptive"),
+}
+report = covariates.mask_report(X, y, methods=methods, alpha=0.1, n_repeats=10, rng=0)
+shown = report[report["n_rows"] >= 10].set_index(["mask", "method"])
+digits = {"coverage": 3, "mc_error": 3, "usable": 0, "median_length": 0}
+shown[["verdict", *digits]].round(digits)
 
 # %% [markdown]
 # ## Exercises
