@@ -238,5 +238,9 @@ def test_the_page_says_what_the_exponents_say():
         "  below: none",
         "  above: none",
     ]
+    long = table.assign(label=[f"a method with a name, {n}" for n in ("a", "b", "c")])
+    lines = speed.reading(long.assign(memory=0.5)).splitlines()
+    assert max(map(len, lines)) <= 88, "the page would scroll"
+    assert [line for line in lines if line.startswith("    ")], "and go on in the next"
     assert speed.shortfalls(table) == "too slow: c; d"
     assert speed.shortfalls(table.head(1)) == "no curve does"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +25,9 @@ __all__ = [
     "reading",
     "shortfalls",
 ]
+
+#: Signs of a printed line that a page shows without scrolling.
+_WIDTH = 88
 
 #: Curves whose name is not that of a method with a style of its own.
 _STYLES = {
@@ -168,8 +172,8 @@ def reading(exponents: pd.DataFrame, *, near: float = 0.2) -> str:
     Returns
     -------
     str
-        Three lines for time and three for memory: how many agree, which lie below
-        and which above.
+        For time and for memory: how many agree, which lie below and which above, in
+        lines that fit a page.
     """
     lines = []
     for what in ("time", "memory"):
@@ -179,7 +183,8 @@ def reading(exponents: pd.DataFrame, *, near: float = 0.2) -> str:
         for word, apart in (("below", gap < -near), ("above", gap > near)):
             rows = exponents[apart]
             names = rows["label"] + rows[what].map(" ({:.2f})".format)
-            lines.append(f"  {word}: {'; '.join(names) or 'none'}")
+            told = f"  {word}: {'; '.join(names) or 'none'}"
+            lines.append(textwrap.fill(told, _WIDTH, subsequent_indent="    "))
     return "\n".join(lines)
 
 
