@@ -397,6 +397,8 @@ else:
 # The rest looks at the gaps, chooses a method and says what it promises, predicts the rows held out, and counts.
 
 # %% tags=["copy-me"]
+import textwrap
+
 import numpy as np
 import pandas as pd
 
@@ -409,7 +411,7 @@ table["dose"] = table["dose"].where(rng.random(1200) > 0.3)  # NaN for a gap
 
 table = report.read_table(table, "y")  # or the path of a CSV file
 choice = report.recommend(table, alpha=0.1)
-print(choice.name, "|", choice.guarantee)
+print(choice.name, *textwrap.wrap(choice.guarantee, 80), sep="\n")
 intervals = report.predict_gaps(table, alpha=0.1, seed=0)
 print(report.check_coverage(intervals).round(3).to_string(index=False))
 
