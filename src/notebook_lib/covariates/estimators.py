@@ -6,7 +6,7 @@ are complete.
 """
 
 import numpy as np
-from sklearn.base import RegressorMixin
+from sklearn.base import RegressorMixin, clone
 from sklearn.linear_model import LinearRegression, QuantileRegressor
 
 from .._validation import check_alpha
@@ -62,7 +62,7 @@ class MaskedRegressor(RegressorMixin, Masked):
         if model is None:
             model = QuantileRegressor(alpha=0.0, solver="highs")
         if hasattr(model, "quantiles"):
-            return [model.set_params(quantiles=(alpha / 2, 1 - alpha / 2))]
+            return [clone(model).set_params(quantiles=(alpha / 2, 1 - alpha / 2))]
         return [at_quantile_level(model, level) for level in (alpha / 2, 1 - alpha / 2)]
 
     def fit(self, X, y):
@@ -393,6 +393,9 @@ def augmented_intervals(score, view, y_cal):
     lower, upper : ndarray, shape (n_g, N)
         Closed intervals; inverted ones are empty.
     """
+    if not len(view.kept):  # then the call may hold no predictions to take shape from
+        none = np.empty((len(view.rows), 0))
+        return none, none
     scores = score.score(y_cal[view.kept], view.calibration)
     test = view.test[:, view.slot]
     low, high = (test, test) if test.ndim == 2 else (test[..., 0], test[..., 1])
