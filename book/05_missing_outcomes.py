@@ -33,7 +33,7 @@
 # | Source | *Conditional Predictive Inference for Missing Outcomes* {cite:p}`lee2025conditional`, version of 31 July 2025. |
 # | What is missing | The outcome $Y$, for some rows. **$A=1$ marks an observed outcome** (calibration), $A=0$ a missing one (test). In code: `y` is NaN. |
 # | Assumption | Missing at random: $Y\indep A\mid X$. Positivity: $0<p(x)<1$ for the propensity $p(x)=\P(A=1\mid X=x)$. |
-# | Guarantee | **Conditional on the propensity bins**: the expected share of missed outcomes is at most $\alpha$ (plus a slack for the bins), given the bins of all rows. It is an average over the test rows, not a promise to each one, nor to all at once. Weighted CP: marginal. |
+# | Guarantee | **Conditional on the propensity bins**: the expected share of missed outcomes is at most $\alpha$ (plus a slack for the bins, and another for an estimated propensity), given the bins of all rows. It is an average over the test rows, not a promise to each one, nor to all at once. Weighted CP: marginal. |
 # | You need | Conformal quantiles and split conformal prediction {cite:p}`angelopoulos2023gentle`; helpful: weighted conformal prediction {cite:p}`tibshirani2019covariate`. |
 # | Run time | Under a minute at the defaults. The stored paper-scale studies took {glue:text}`paper_minutes` minutes on one busy core. |
 # ```
