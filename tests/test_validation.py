@@ -4,8 +4,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from sklearn.impute import SimpleImputer
 
-from notebook_lib import densities, mechanisms, metrics, quantiles
+from notebook_lib import densities, mechanisms, metrics, params, quantiles
 from notebook_lib._validation import (
     check_1d,
     check_2d,
@@ -16,16 +17,35 @@ from notebook_lib._validation import (
 )
 from notebook_lib.covariates import localized, pairs
 from notebook_lib.covariates.gaussian import GaussianLinear
-from notebook_lib.covariates.subsample import SameMask
-from notebook_lib.matrix import laplace_scale
+from notebook_lib.covariates.imputation import impute
+from notebook_lib.covariates.subsample import AdaptiveAtMost, SameMask
+from notebook_lib.latent.simulate import simplex_means
+from notebook_lib.matrix import ConformalizationWeights, laplace_scale
+from notebook_lib.matrix.scmc import one_level
 from notebook_lib.outcomes import (
+    KernelPropensity,
+    MissingOutcomeConformal,
+    PropensityModel,
     cell_levels,
+    check_indicator,
     pac_threshold,
     procp_threshold,
     weighted_threshold,
 )
+from notebook_lib.studies import runner
 
 SCORES, BINS = np.arange(4.0), np.zeros(4, dtype=int)
+TABLE, FLAGS = np.arange(9.0)[:, None], np.arange(9) % 2
+GAPS = np.array([[1.0, np.nan], [2.0, 3.0]])
+SEEN = np.array([[True, False], [False, True], [False, False], [False, True]])
+
+
+class Leaves(SimpleImputer):
+    """An imputer that leaves the gaps as they are."""
+
+    def transform(self, X):
+        return X
+
 
 #: What was given; the message, from the name of the argument to the way out.
 REFUSED = [
@@ -138,6 +158,68 @@ ELSEWHERE = [
     (
         lambda: weighted_threshold(SCORES, np.full(3, 0.5), [0.5], 0.2),
         "lengths differ .*: 4.*: 3.*; give one entry a row",
+    ),
+    (
+        lambda: impute(Leaves().fit(GAPS), GAPS, np.zeros(2)),
+        "the imputer left NaN or infinities behind: use one that fills every gap",
+    ),
+    (
+        lambda: pairs.check_masked(np.full((2, 2), np.inf), None, "X"),
+        r"X holds 4 infinite values: replace them \(NaN means missing\)",
+    ),
+    (
+        lambda: AdaptiveAtMost(0),
+        "n_min must be an integer >= 1, got 0",
+    ),
+    (
+        lambda: simplex_means(1, 1, 1.0),
+        "n_classes must be at least 2, got 1",
+    ),
+    (
+        lambda: one_level((0.1, 0.2)),
+        "alpha holds 2 levels: give one alpha a call",
+    ),
+    (
+        lambda: ConformalizationWeights(SEEN, [[[0, 0], [1, 0]]]),
+        "groups must hold observed cells only: some are missing; take .* from struct",
+    ),
+    (
+        lambda: MissingOutcomeConformal(positivity=1).fit(TABLE, np.arange(9.0)),
+        r"positivity must lie in \[0, 1\), got 1",
+    ),
+    (
+        lambda: check_indicator(np.ones((3, 1))),
+        r"A must be one-dimensional, got shape \(3, 1\): give one 0 or 1 a row",
+    ),
+    (
+        lambda: KernelPropensity("silverman").fit(TABLE, FLAGS),
+        "bandwidth must be 'plug-in', 'leave-one-out' or a number, got 'silverman'",
+    ),
+    (
+        lambda: KernelPropensity(0).fit(TABLE, FLAGS),
+        "bandwidth must be above 0, got 0: give a finite number, 'plug-in'",
+    ),
+    (
+        lambda: PropensityModel("logistic", clip=0.6).fit(TABLE, FLAGS),
+        r"clip must lie in \(0, 0\.5\), got 0\.6",
+    ),
+    (
+        lambda: PropensityModel(3).fit(TABLE, FLAGS),
+        "model must be one of .*logistic.*, or a function of X, got 3",
+    ),
+    (
+        lambda: procp_threshold(np.ones((1, 1, 4)), BINS, [0], 0.2),
+        r"scores must have shape \(n,\) or \(R, n\), got \(1, 1, 4\): give one score",
+    ),
+    (
+        lambda: procp_threshold(["a"] * 4, BINS, [0], 0.2),
+        "scores must hold numbers only: drop the rest .*'a'",
+    ),
+    (params.choice, "options is empty: give the allowed values, such as choice"),
+    (lambda: runner._tidy([]), "the replicate returned no rows: return at least one"),
+    (
+        lambda: runner._tidy({"replicate": 1}),
+        "may not have a column named 'replicate': rename it",
     ),
 ]
 
