@@ -193,14 +193,14 @@ check_all(
 #
 # (a) is the probability that the observed set is $D_{obs}$ with group $i$ and the test group swapped,
 #
-# (b) is the probability that group $i$ is then drawn as the test group: a factor for its first cell, and one for each of the others,
+# (b) is the probability that group $i$ is then drawn as the test group: a factor for its first cell, and one for each of the others, $k\ge2$,
 #
 # $$
 # \frac{w^*_{x_{i,1}}}{W-s+s_i+u_i}
 # $$
 #
 # $$
-# \frac{w^*_{x_{i,k}}}{W^{c_i}+\sum_{k'\ge k}w^*_{x_{i,k'}}-\1[c_i=c_{n+1}]\,s}\,,\qquad k\ge2;
+# \frac{w^*_{x_{i,k}}}{W^{c_i}+\sum_{k'\ge k}w^*_{x_{i,k'}}-\1[c_i=c_{n+1}]\,s}\,;
 # $$
 #
 # (c) is the probability that Algorithm 2 then sets the other groups aside.
