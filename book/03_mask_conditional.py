@@ -324,9 +324,9 @@ with claims.fold("Checks of LCP: distances, bandwidth, what can be conditioned o
 # Coverage of the live run under MCAR, by mask:
 
 # %%
-sizes = dict(n_marginal=n_marginal, n_each=n_each)
-mcar = fast.run(3, "MCAR", n_reps, seed=seed, **sizes)
-mnar = fast.run(3, "MNAR", max(2, n_reps // 2), seed=seed, **sizes)
+shared = dict(n_marginal=n_marginal, n_each=n_each, seed=seed)
+mcar = fast.run(3, "MCAR", n_reps, **shared)
+mnar = fast.run(3, "MNAR", max(2, n_reps // 2), **shared)
 now = pd.concat([mcar, mnar], ignore_index=True)
 print(f"Monte-Carlo errors up to {mcar['coverage_error'].max():.3f}")
 mcar.pivot(index="method", columns="mask", values="coverage").round(3)
@@ -400,11 +400,10 @@ with claims.fold("Table 1 at paper scale"):
 
 # %%
 half = max(2, n_reps // 2)
-masked = fast.run(3, "MCAR", half, seed=seed, add_mask=True, **sizes)
 variants = {
     "draws": mcar,
-    "conditional means": fast.run(3, "MCAR", half, seed=seed, draw=False, **sizes),
-    "draws, mask as feature": masked,
+    "conditional means": fast.run(3, "MCAR", half, draw=False, **shared),
+    "draws, mask as feature": fast.run(3, "MCAR", half, add_mask=True, **shared),
 }
 pipeline = tables.pipelines(variants)
 pipeline.round(3)
@@ -446,8 +445,8 @@ with claims.fold("Checks on the printed tables"):
 
 # %%
 third = max(2, n_reps // 3)
-five = [fast.run(5, kind, third, seed=seed, **sizes) for kind in ("MCAR", "MAR")]
-eight = fast.run(8, "MCAR", max(2, n_reps // 6), seed=seed, **sizes)
+five = [fast.run(5, kind, third, **shared) for kind in ("MCAR", "MAR")]
+eight = fast.run(8, "MCAR", max(2, n_reps // 6), **shared)
 wide = pd.concat([*five, eight], ignore_index=True)
 print(f"Monte-Carlo errors up to {eight['coverage_error'].max():.3f}")
 eight.pivot(index="method", columns="mask", values="coverage").round(3)
