@@ -29,6 +29,7 @@ def test_every_criterion_holds_at_paper_scale(stored):
     judge(verdicts.gaps(grid, grid))
     judge(verdicts.soft_against_regression(grid, grid))
     judge(verdicts.accuracy(grid))
+    judge(verdicts.accuracy_between(grid))
     judge(verdicts.misspecified(stored["misspecified"], stored["misspecified"]))
     judge(verdicts.bins(stored["bins"]))
     judge(verdicts.sizes(sizes, sizes))
@@ -72,6 +73,17 @@ def test_accuracy_that_always_helps_is_no_difference(stored):
     share = shares(stored["grid"]).clip(upper=1.0)
     with pytest.raises(claims.ClaimFailed, match="agrees"):
         judge([verdicts.accuracy_misleads(share)])
+
+
+def test_between_weak_and_strong_effects_one_pipeline_alone_may_rise(stored):
+    grid = stored["grid"]
+    where = {"separation": 3.0, "beta": 1.0, "method": verdicts.DENSITY}
+    with pytest.raises(claims.ClaimFailed, match="beta = 1, all other steps"):
+        judge(verdicts.accuracy_between(moved(grid, "length", 1.0, **where)))
+    where = {"separation": 1.0, "beta": 1.0, "method": verdicts.HARD, "sigma": 0.5}
+    shorter = moved(grid, "length", -0.05, n_classes=2, **where)
+    with pytest.raises(AssertionError, match="agrees"):
+        judge(verdicts.accuracy_between(shorter))
 
 
 def test_a_pipeline_that_uses_an_empty_class_fails(stored):

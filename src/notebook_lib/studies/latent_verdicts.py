@@ -219,6 +219,32 @@ def accuracy_misleads(share) -> Check:
     )
 
 
+def accuracy_between(stored) -> Iterator[Check]:
+    """em-F4 at beta = 1: length falls with accuracy, but for one pipeline at first."""
+    mean, error = wide(stored, "length", alpha=0.1, beta=[1.0])
+    by = ["n_classes", "em", "sigma"]
+    noise = error[FITTED].div(mean[IGNORE] - mean[ORACLE], axis=0)
+    noise = np.hypot(noise, noise.groupby(level=by).shift())
+    steps = gap_share(mean)[FITTED].groupby(level=by).diff()
+    level = steps.index.get_level_values
+    two = (level("n_classes") == 2) & (level("separation") == 1)
+    first = steps.loc[two & (level("sigma") == 0.5), HARD]
+    rest = steps.copy()
+    rest.loc[first.index, HARD] = np.nan
+    rest = rest.stack().dropna()
+    rule = {"at_most": 0, "mc_error": noise.stack()[rest.index]}
+    yield _check("em-F4", "beta = 1, all other steps", rest, **rule)
+    yield _check(
+        "em-F4",
+        "beta = 1, K = 2, hard labels: from delta = 0 to 1",
+        first.max(),
+        expected=0.0,
+        mc_error=noise.loc[first.idxmax(), HARD],
+        why="with two classes and little noise the first wrong labels cost more than "
+        "the right ones save: the same reason as at beta = 2, in the smallest degree",
+    )
+
+
 def slopes(table) -> Iterator[Check]:
     """em-A5: class-specific slopes come back where classes are far apart."""
     rows = select(table, "slope_error", separation=6.0)
