@@ -409,7 +409,7 @@ distance[[2, 5, 8]].map("{:.0e}".format)
 
 # %% [markdown]
 # The table says what the closed form costs there: the largest distance in total variation between the weights by {prf:ref}`thm-integral` and those by quadrature.
-# It is at most {glue:text}`laplace_distance`, so the closed form can hardly move the coverage.
+# The largest is about {glue:text}`laplace_distance`, so the closed form can hardly move the coverage.
 
 # %% [markdown]
 # ## Does it cover?
@@ -542,7 +542,7 @@ scmc.loc[
 ].round(3)
 
 # %% [markdown]
-# Coverage and width agree with the published runs at all ranks and group sizes, within {glue:text}`anchor_z` combined Monte-Carlo errors at most.
+# Coverage and width agree with the published runs at all ranks and group sizes, within about {glue:text}`anchor_z` combined Monte-Carlo errors.
 # The authors store films in rows, so each of their ten ALS sweeps solves the users last; `ALS(first="columns")` is that order.
 # It matters after so few sweeps: in the other order films with a handful of ratings are fitted last, and closely, and widths come out larger (a comparison that we made and this page does not repeat).
 
