@@ -650,7 +650,7 @@ plt.show()
 # (lc-table)=
 # ### The table
 #
-# The factorial summary of the stored study: accuracy and average length at $\beta=1$, $\sigma=0.5$, $\alpha=0.1$, EM-R, with Monte-Carlo errors of at most {glue:text}`largest_error`, and for EM-soft by regression the live run beside it.
+# The factorial summary of the stored study: accuracy and average length at $\beta=1$, $\sigma=0.5$, $\alpha=0.1$, EM-R, with Monte-Carlo errors up to about {glue:text}`largest_error`, and for EM-soft by regression the live run beside it.
 # The verdict above the table covers *every* cell of the grid: all $K$, $\delta$, $\beta$, $\sigma$, both EM variants, both levels.
 
 # %%
