@@ -878,7 +878,7 @@ glue("parity_bins", f"{100 * found['parity of floor(x)']:.0f} %", display=False)
 # %% [markdown]
 # "Smallest alpha" is the level below which every interval is infinite.
 # Nearly everybody came to the second visit, so that question is easy; the one about quitting needs bins that are not too narrow.
-# The differences of means between the groups, up to {glue:text}`raw_most` standard deviations raw, are at most {glue:text}`within_most` inside the bins.
+# The differences of means between the groups, up to {glue:text}`raw_most` standard deviations raw, are about {glue:text}`within_most` at most inside the bins.
 #
 # ## Your own table
 #
