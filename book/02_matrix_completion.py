@@ -174,12 +174,12 @@ inflation = theory.quantile_inflation(rng, n_laws=200)
 moved = theory.atom_at_infinity(rng, n_cases=10_000)
 collapsed = theory.simplified_weights(rng)
 measured = {
-    "Lemma 1: least of (coverage - beta), 200 laws": inflation["lower"],
-    "Lemma 1: least of (beta + E max p - coverage)": inflation["upper"],
-    "Lemma A5: events that the atom at infinity changes, of 10 000": moved,
-    "Lemma 2: largest gap between the two forms of the weights": collapsed,
+    "Lemma 1: least coverage less beta": inflation["lower"],
+    "Lemma 1: least beta + E max p less coverage": inflation["upper"],
+    "Lemma A5: events changed": moved,
+    "Lemma 2: largest gap of the weights": collapsed,
 }
-pd.Series(measured, name="value").to_frame().map("{:.4f}".format)
+pd.Series(measured, name="found").to_frame().round(4)
 
 # %% tags=["hide-input"]
 check_all(
@@ -221,10 +221,10 @@ check_all(
 cases = [(4, 2, 4, 2, 1), (3, 3, 4, 2, 1), (4, 2, 5, 3, 1)]
 gaps = [theory.enumeration_gap(case, rng, every=12)["gap"] for case in cases]
 printed = theory.enumeration_gap(cases[0], rng, correct=False)["gap"]
-names = ["rows", "columns", "observed", "K", "n"]
-found = pd.DataFrame(cases, columns=names).assign(gap=gaps)
-found.loc["as printed"] = [*cases[0], printed]
-found.astype(dict.fromkeys(names, int)).round(3)
+found = pd.DataFrame([*cases, cases[0]], columns=["rows", "columns", "n_obs", "K", "n"])
+found["weights"] = ["with u", "with u", "with u", "as printed, without u"]
+found["largest gap"] = [*gaps, printed]
+found.round(3)
 
 # %% tags=["hide-input"]
 more = quick.enumeration(rng)
@@ -778,7 +778,7 @@ glue("newton_right", f"{newton['from the right']:.3f}", display=False)
 largest = show.pick(show.stored("max-weight"), "max_p", K=2).query("n_cal < 400")
 by_n = largest.pivot(index="n_cal", columns="method", values="mean")
 names = {"SCMC": "with w", "SCMC (w = 1)": "w left out"}
-by_n = by_n[list(names)].rename(columns=names).rename_axis("n", columns=None)
+by_n = by_n[list(names)].rename(columns=names).rename_axis(index="n", columns=None)
 by_n.assign(**{"1/(n+1)": 1 / (by_n.index + 1)}).round(4)
 
 # %% [markdown]

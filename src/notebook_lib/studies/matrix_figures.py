@@ -29,7 +29,7 @@ def method_grid(frame, x, facet=None, *, metrics=("coverage", "width"), level=0.
     """
     values = [None] if facet is None else list(frame[facet].unique())
     fig, axes = figures.panels(
-        len(metrics), len(values), width=2.5, height=2.1, sharey="row"
+        len(metrics), len(values), width=2.5, height=2.0, sharey="row"
     )
     for row, metric in enumerate(metrics):
         for column, value in enumerate(values):
