@@ -203,6 +203,16 @@ def test_a_half_written_batch_is_not_read(tmp_path):
     assert store.read() == ({(0, 0): [{"value": 1.0}]}, 2.0)
 
 
+def test_a_batch_damaged_on_disk_runs_again(tmp_path):
+    study = example.make()
+    whole = run(study, tmp_path, keep=True)
+    damaged = sorted(Checkpoints(study, tmp_path).folder.glob("done-*"))[0]
+    damaged.write_bytes(damaged.read_bytes()[:30])
+    again = run(study, tmp_path)
+    assert 0 < again.attrs["run"]["resumed_replicates"] < len(whole)
+    pd.testing.assert_frame_equal(again, whole)
+
+
 @given(st.floats(allow_nan=False) | st.integers(-(2**60), 2**60) | st.text(max_size=5))
 @settings(max_examples=30, deadline=None)
 def test_checkpoints_keep_every_bit(tmp_path_factory, value):

@@ -104,6 +104,18 @@ def test_a_trial_does_not_overwrite_a_longer_result(registry, results, call, cap
     assert (results / "example.csv").read_bytes() == before
 
 
+def test_nor_one_whose_numbers_newer_code_cannot_change(
+    registry, results, call, capsys
+):
+    call("run", "example")
+    before = (results / "example.csv").read_bytes()
+    proof = {"key": registry.key, "date": "2026-01-02", "why": "a call that raised"}
+    edit(results, key="0" * 16, unaffected=proof)
+    assert call("run", "example", "--replicates", "2") == 2
+    assert "give --output FOLDER" in capsys.readouterr().err
+    assert (results / "example.csv").read_bytes() == before
+
+
 def test_a_study_that_fails_throughout_is_not_stored(registry, results, call, capsys):
     call("run", "example")
     before = (results / "example.csv").read_bytes()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from notebook_lib import studies
 from notebook_lib.studies.compare import stored_frame
-from notebook_lib.studies.plan import announce
+from notebook_lib.studies.plan import PROVED, SAME, announce
 from notebook_lib.studies.store import results_folder
 
 
@@ -163,8 +163,8 @@ def _partial(count: int, study: studies.Study) -> str:
 
 
 def _refuse_shorter(now: studies.State, count: int) -> None:
-    """A trial must not overwrite a longer result of the same code."""
-    if now.stored > count and now.code == "same":
+    """A trial must not overwrite a longer result that is not older than the code."""
+    if now.stored > count and now.code in (SAME, PROVED):
         raise ValueError(
             f"{now.study.name} is stored with {now.stored} replicates of this code; "
             f"give --output FOLDER to keep a result of {count} beside it"

@@ -36,11 +36,17 @@ class Checkpoints:
         self.folder = Path(folder) / study.name / study.key
 
     def read(self) -> tuple[dict[Task, list[dict]], float]:
-        """Return the rows of every finished replicate, and the seconds they took."""
+        """Return the rows of every finished replicate, and the seconds they took.
+
+        A file that cannot be read counts as not there.
+        """
         done: dict[Task, list[dict]] = {}
         seconds = 0.0
         for path in sorted(self.folder.glob("done-*.json")):
-            batch = json.loads(path.read_text(encoding="utf-8"))
+            try:
+                batch = json.loads(path.read_text(encoding="utf-8"))
+            except ValueError:  # damaged on disk: those replicates run again
+                continue
             seconds += batch["seconds"]
             for scenario, replicate, rows in batch["results"]:
                 done[scenario, replicate] = rows
