@@ -185,6 +185,42 @@ def test_what_means_missing_in_the_table_means_it_in_new_rows(tmp_path):
     assert result.loc[result["part"] == "new", "mask"].str.contains("a").all()
 
 
+@pytest.mark.parametrize("dtype", [object, "category", "string", float, "Float64"])
+def test_a_code_is_found_in_a_column_of_any_dtype(dtype):
+    frame, _ = make()
+    truth = frame["a"].isna()
+    text = {"string": str}.get(dtype, float)
+    values = frame["a"].round(1).fillna(-999.0).map(text)
+    if dtype == "string":
+        values = values.str.replace("-999.0", " -999 ")
+    frame["a"] = values.astype(dtype)
+    table = report.read_table(frame, "y", missing_values=[-999], keep=["a"])
+    assert (table.X["a"].isna() == truth).all()
+
+
+def test_a_file_that_is_no_text_is_refused_in_words(tmp_path):
+    for name, content in {
+        "t.xlsx": b"PK\x03\x04" + bytes(100),
+        "t.parquet": b"PAR1abc",
+        "t.bin": b"a,b\n1,\x00\n",
+    }.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ValueError, match="is no text file: save the table as CSV"):
+            report.read_table(tmp_path / name, "y")
+
+
+def test_ratings_one_a_row_are_told_of_the_matrix():
+    rng = np.random.default_rng(0)
+    columns = {"user_id": (0, 40), "film": (0, 30), "rating": (1, 6)}
+    frame = pd.DataFrame({k: rng.integers(*r, 300) for k, r in columns.items()})
+    notes = report.read_table(frame, "rating").notes
+    assert any("pivot(index='user_id', columns='film'" in note for note in notes)
+    words = frame.assign(user_id=[f"u{k}" for k in range(300)]).drop(columns="film")
+    with pytest.raises(ValueError, match="pivot"):
+        report.read_table(words, "rating")
+    assert not any("pivot" in note for note in report.read_table(make()[0], "y").notes)
+
+
 # ------------------------------------------------------------------- many rows
 
 

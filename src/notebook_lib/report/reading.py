@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -11,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .columns import BLANKS, USED, column_kind, level_text
+from .columns import USED, column_kind, level_text
+from .files import MIN_ROWS, as_name, load
 from .remarks import column_notes, table_notes
 
 __all__ = ["EXAMPLE_TARGET", "Table", "example_path", "read_table"]
 
 #: Target of the bundled example.
 EXAMPLE_TARGET = "weight"
-MIN_ROWS = 20
 #: Fewer missing outcomes than this tell nothing about who is missing.
 MIN_MISSING_OUTCOMES = 20
 MAX_LABELS = 20
@@ -88,7 +86,7 @@ class Table:
         """
         if missing_values is None:
             missing_values = self.missing_values
-        frame, _ = _load(source, separator, missing_values)
+        frame, _ = load(source, separator, missing_values)
         absent = [name for name in self.X.columns if name not in frame.columns]
         if absent:
             raise ValueError(
@@ -178,9 +176,9 @@ def read_table(
                 f"{argument} must be a list, got {given!r}: use [{given!r}]"
             )
     source = example_path() if source is None else source
-    frame, notes = _load(source, separator, missing_values)
-    target, drop, keep = _name(target), [*map(_name, drop)], [*map(_name, keep)]
-    orders = {_name(name): list(levels) for name, levels in (ordinal or {}).items()}
+    frame, notes = load(source, separator, missing_values)
+    target, drop, keep = as_name(target), [*map(as_name, drop)], [*map(as_name, keep)]
+    orders = {as_name(name): list(levels) for name, levels in (ordinal or {}).items()}
     _check_names(frame, target, drop, keep, orders)
     y, task = _target(frame[target], target, task)
     parts, rows = {}, []
@@ -204,6 +202,7 @@ def read_table(
     if not parts:
         raise ValueError(
             f"no column is left to predict {target!r} from: see keep=, or add columns"
+            " (ratings of items by users, one a row, are for chapter 2: pivot them)"
         )
     columns = pd.DataFrame(rows)
     X = pd.DataFrame(parts, index=frame.index)
@@ -242,113 +241,6 @@ def _companion(values, gone):
     if (inside == value).all() and not (outside == value).any():
         return f"{value!s} in every row whose target is missing, and in no other"
     return ""
-
-
-# ------------------------------------------------------------------- the file
-
-
-def _load(source, separator, missing_values):
-    """The table as read, and notes on how."""
-    if isinstance(source, pd.DataFrame):
-        frame, notes = source.copy(), []
-    else:
-        frame, notes = _read_csv(Path(source), separator, missing_values)
-    frame.columns = [_name(name) for name in frame.columns]
-    twice = frame.columns[frame.columns.duplicated()].unique().tolist()
-    if twice:
-        raise ValueError(f"column {twice[0]!r} appears twice: give each its own name")
-    if not len(frame):
-        raise ValueError(f"the table has no rows: give at least {MIN_ROWS}")
-    if not frame.index.is_unique:
-        frame = frame.reset_index(drop=True)
-        notes.append("Row labels were not unique: rows are numbered from 0.")
-    if len(missing_values):
-        frame = _hide(frame, missing_values)
-    return frame, notes
-
-
-def _name(label):
-    """Name of a column as text; the parts of a tuple in one line."""
-    if isinstance(label, tuple):
-        return " ".join(filter(None, map(_name, label)))
-    return str(label).strip()
-
-
-def _hide(frame, missing_values):
-    words = {str(v) for v in missing_values}
-    numbers = {
-        float(v) for v in missing_values if not isinstance(v, str) or _is_number(v)
-    }
-    out = frame.copy()
-    for name in out.columns:
-        numeric = pd.api.types.is_numeric_dtype(out[name].dtype)
-        hit = out[name].isin(numbers) if numeric else out[name].astype(str).isin(words)
-        if hit.any():
-            out[name] = out[name].mask(hit)
-    return out
-
-
-def _is_number(text):
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _read_csv(path, separator, missing_values):
-    if not path.is_file():
-        raise ValueError(f"there is no file {str(path)!r}: check the path")
-    content, notes = path.read_bytes(), []
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-        notes.append("The file is not UTF-8: it was read as Latin-1.")
-    if not text.strip():
-        raise ValueError(
-            f"the file {path.name!r} is empty: save the table again, with its column "
-            "names"
-        )
-    if separator is None:
-        separator = _find_separator(text)
-        if separator != ",":
-            named = {"\t": "tab"}.get(separator, separator)
-            notes.append(f"Columns are separated by {named!r}.")
-    header = next(csv.reader(io.StringIO(text), delimiter=separator))
-    names = [name.strip() for name in header]
-    twice = sorted({name for name in names if name and names.count(name) > 1})
-    if twice:
-        raise ValueError(
-            f"column {twice[0]!r} appears twice in {path.name!r}: give each its own "
-            "name"
-        )
-    try:
-        frame = pd.read_csv(
-            io.StringIO(text),
-            sep=separator,
-            na_values=[*BLANKS, *map(str, missing_values)],
-            skipinitialspace=True,
-            low_memory=False,
-            index_col=False,
-        )
-    except pd.errors.ParserError as error:
-        raise ValueError(
-            f"{path.name!r} is no table with {separator!r} between columns: {error}; "
-            "pass separator="
-        ) from None
-    return frame, notes
-
-
-def _find_separator(text):
-    """The separator that gives the most columns, the same number on each line."""
-    lines = [line for line in text.splitlines()[:30] if line.strip()]
-    best, width = ",", 1
-    for candidate in (",", ";", "\t", "|"):
-        counts = {len(row) for row in csv.reader(lines, delimiter=candidate)}
-        if len(counts) == 1 and max(counts) > width:
-            best, width = candidate, max(counts)
-    return best
 
 
 def _check_names(frame, target, drop, keep, ordinal):

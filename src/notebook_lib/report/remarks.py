@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -36,8 +38,8 @@ def table_notes(frame, X, y, target):
     Returns
     -------
     list of str
-        Copies, rows without covariates, codes for missing, copies of the target,
-        rare labels.
+        Copies, rows without covariates, ratings one a row, codes for missing, copies
+        of the target, rare labels.
     """
     notes = []
     copies = _copies(frame)
@@ -52,6 +54,7 @@ def table_notes(frame, X, y, target):
             f"{empty} rows have no covariate at all: their sets rest on the others' "
             "outcomes alone."
         )
+    notes += _long_ratings(frame, target)
     notes += _codes(X)
     if pd.api.types.is_numeric_dtype(y.dtype):
         for code, count in suspicious_codes(y):
@@ -73,6 +76,25 @@ def table_notes(frame, X, y, target):
                 "say little about it."
             )
     return notes
+
+
+_USERS = re.compile(r"user|reader|rater|viewer|customer|person", re.I)
+_ITEMS = re.compile(r"item|film|movie|book|product|song|title", re.I)
+
+
+def _long_ratings(frame, target):
+    """A matrix of ratings written one rating a row."""
+    names = [name for name in frame.columns if name != target]
+    users = [name for name in names if _USERS.search(name)]
+    items = [name for name in names if _ITEMS.search(name)]
+    if len(users) != 1 or len(items) != 1 or users == items:
+        return []
+    return [
+        f"Columns {users[0]!r} and {items[0]!r} look like a matrix of ratings, one "
+        f"rating a row: pivot(index={users[0]!r}, columns={items[0]!r}, "
+        f"values={target!r}) makes the matrix, whose gaps are for chapter 2 "
+        "(StructuredConformalCompletion)."
+    ]
 
 
 def _copies(frame):
