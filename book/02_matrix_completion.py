@@ -791,6 +791,7 @@ by_n.assign(**{"1/(n+1)": 1 / (by_n.index + 1)}).round(4)
 
 # %% tags=["copy-me"]
 import numpy as np
+import pandas as pd
 
 from notebook_lib.matrix import (
     ALS,
@@ -799,15 +800,17 @@ from notebook_lib.matrix import (
     synthetic_ratings,
 )
 
-data = synthetic_ratings(0)  # put your own matrix here, NaN where nothing is known
+data = synthetic_ratings(0)
+# Put your own matrix here, users by films, NaN where nothing is known.
 ratings_matrix = np.where(data.observed, data.truth, np.nan)
+weights = data.observation_weights  # None: each cell was as likely to be seen
 
 model = StructuredConformalCompletion(
     ALS(4, ridge=1.0), group_size=3, alpha=0.1, bounds=(1, 5), random_state=0
 )
 model.fit(ratings_matrix)  # splits, then completes the matrix
-model.conformalize(observation_weights=data.observation_weights)
-groups = sample_test_groups(~data.observed, 3, n_groups=4, rng=1)
+model.conformalize(observation_weights=weights)
+groups = sample_test_groups(pd.isna(ratings_matrix), 3, n_groups=4, rng=1)
 prediction, intervals = model.predict_interval(groups)
 print(prediction.round(1), intervals[..., 0].round(1), sep="\n\n")
 
