@@ -792,6 +792,7 @@ print({label: round(float(width), 2) for label, width in widths.items()})
 #
 # Replace the simulated frame by yours.
 # `class_columns` are the columns that tell the classes apart, `outcome_columns` those that predict the outcome.
+# Both must be numbers without gaps: gaps in covariates are for {doc}`chapters 3 <03_mask_conditional>` and {doc}`4 <04_mda_nested>`.
 
 # %% tags=["copy-me"]
 import numpy as np

@@ -966,6 +966,10 @@ plt.show()
 # * **Experiments.** Figure 3 draws $X'\mid B$ where the model has $X'\mid B,A$, without visible effect (5.E10). The text's CQR score, $2I$ and JOBS II without an intercept are the residual score, $I$ and an intercept of 1 in the code (5.E16); here the conclusions are run both ways.
 #
 # ## Copy this
+#
+# Put your table and its outcome, NaN where it is missing, in the place of the simulated ones.
+# Each missing outcome gets an interval under its row label.
+# Text or gaps among the covariates: wrap both models in {py:func}`~notebook_lib.report.filled`, which encodes text, fills gaps with means and appends the mask.
 
 # %% tags=["copy-me"]
 import numpy as np
