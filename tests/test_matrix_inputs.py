@@ -25,6 +25,7 @@ from notebook_lib.matrix import (
     sample_without_replacement,
     scmc,
     theorem_matrix,
+    unadjusted,
 )
 
 M, W, WSTAR = theorem_matrix(0, n_rows=40, n_cols=30)
@@ -347,6 +348,15 @@ def test_nothing_is_fitted_before_the_input_is_known_to_be_good():
         for run in (function, estimator):
             with pytest.raises(ValueError, match=r"alpha|n_groups|M is NaN"):
                 run(completion=Spy(None), **given)
+
+
+@pytest.mark.parametrize("method", [unadjusted, bonferroni])
+@pytest.mark.parametrize(
+    "tests", [TESTS[0], TESTS[0, 0], TESTS.astype(float), TESTS[:, ::-1] + 99]
+)
+def test_cells_alone_know_their_groups_before_anything_is_fitted(method, tests):
+    with pytest.raises(ValueError, match=r"tests .*(shape|outside)"):
+        method(M, OBSERVED, tests, Returns(None), 0)
 
 
 # ------------------------------------------------- rows that are allowed, with a word

@@ -9,6 +9,7 @@ import numpy as np
 
 from .._validation import check_1d, check_same_length
 from ..quantiles import weighted_conformal_quantile
+from ._checks import check_groups
 from .sampling import default_calibration_size
 from .scmc import calibrate, one_level
 
@@ -60,7 +61,7 @@ def bonferroni(
 
 
 def _calibrate_cells(M, observed, tests, completion, rng, options):
-    options = dict(options)
+    tests, options = check_groups(tests, "tests", np.shape(M)), dict(options)
     k, n_groups = tests.shape[1], options.pop("n_groups", None)
     if n_groups is None:
         n_groups = default_calibration_size(np.asarray(observed), k)
