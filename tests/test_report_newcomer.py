@@ -198,6 +198,69 @@ def test_a_code_is_found_in_a_column_of_any_dtype(dtype):
     assert (table.X["a"].isna() == truth).all()
 
 
+@pytest.mark.parametrize("separator", [",", "\t", ";"])
+def test_rows_with_labels_that_have_no_name(tmp_path, separator):
+    frame, _ = make()
+    frame.index = [f"case {k}" for k in range(len(frame))]
+    lines = frame.to_csv(sep=separator).splitlines()
+    lines[0] = lines[0].removeprefix(separator)  # as R's write.table does
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(lines))
+    table = report.read_table(path, "y")
+    assert list(table.X.columns) == ["a", "b"]
+    np.testing.assert_allclose(table.X, frame[["a", "b"]])
+    np.testing.assert_allclose(table.y, frame["y"])
+    assert table.X.index.tolist() == frame.index.tolist()
+    assert any("no name" in note for note in table.notes)
+
+
+def test_a_separator_at_the_end_of_rows_is_no_label(tmp_path):
+    frame, _ = make()
+    lines = [f"{line}," for line in frame.to_csv(index=False).splitlines()]
+    lines[0] = "a,b,y"
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(lines))
+    np.testing.assert_allclose(report.read_table(path, "y").X, frame[["a", "b"]])
+
+
+def test_rows_with_more_fields_than_names_are_refused(tmp_path):
+    path = tmp_path / "t.csv"
+    frame, _ = make()
+    path.write_text("# measured in May\n" + frame.to_csv(index=False))
+    with pytest.raises(ValueError, match="names 1 columns in its first line"):
+        report.read_table(path, "y")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda v: f"{1000 * abs(v) + 1000:,.1f}",
+        lambda v: f"{2000 * abs(v):,.0f}",  # below a thousand without a comma
+        lambda v: f"{100 * abs(v):.1f}%",
+        lambda v: f"${abs(v):.2f}",
+    ],
+)
+def test_numbers_with_signs_in_them_are_refused_by_example(write):
+    frame, _ = make()
+    frame["x"] = frame["b"].map(write)
+    with pytest.raises(ValueError, match="'x' holds numbers written as"):
+        report.read_table(frame, "y")
+
+
+def test_a_few_doses_in_percent_are_levels():
+    frame, rng = make()
+    frame["x"] = rng.choice(["5%", "10%", "20%"], len(frame))
+    assert kinds(report.read_table(frame, "y"))["x"] == "category"
+
+
+def test_a_decimal_comma_with_three_digits_is_read():
+    frame, _ = make()
+    written = frame["b"].map("{:.3f}".format)
+    frame["x"] = written.str.replace(".", ",", regex=False)
+    table = report.read_table(frame, "y")
+    np.testing.assert_allclose(table.X["x"], written.astype(float))
+
+
 def test_a_file_that_is_no_text_is_refused_in_words(tmp_path):
     for name, content in {
         "t.xlsx": b"PK\x03\x04" + bytes(100),

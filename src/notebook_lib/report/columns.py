@@ -19,6 +19,8 @@ _ID_NAME = re.compile(
 )
 _DATE = re.compile(r"^\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([ T]\d{1,2}:\d{2}.*)?\s*$")
 _DECIMAL_COMMA = re.compile(r"^\s*-?\d+,\d+\s*$")
+#: Thousands in groups, a currency, a percent sign.
+_DRESSED = re.compile(r"^\s*-?[$€£]?\s?\d{1,3}(,?\d{3})*(\.\d+)?\s?[%€]?\s*$")
 _CODES = (-9, -99, -999, -9999, 99, 999, 9999, 99999)
 
 
@@ -187,6 +189,7 @@ def _guess(values, seen, name):
             f"{' and others' if len(odd) > 3 else ''} ({int(parsed.isna().sum())} "
             "rows): write numbers, leave blanks, or pass these as missing_values"
         )
+    _refuse_dressed(seen, name)
     if seen.map(lambda v: bool(_DECIMAL_COMMA.match(v))).mean() >= 0.8:
         number = pd.to_numeric(
             values.str.replace(",", ".", regex=False), errors="coerce"
@@ -197,6 +200,23 @@ def _guess(values, seen, name):
     if seen.map(lambda v: bool(_DATE.match(v))).mean() >= 0.9:
         return ColumnKind("date", values, _DATE_NOTE)
     return _words(values, seen)
+
+
+def _refuse_dressed(seen, name):
+    """Refuse numbers with signs in them, which would pass for text or be misread."""
+    dressed = seen[seen.map(lambda v: bool(_DRESSED.match(v)))]
+    comma = dressed.str.contains(",", regex=False)
+    if len(dressed) < 0.8 * len(seen) or dressed.nunique() <= 10:
+        return  # a few of them are levels
+    # All with a comma and no other sign: a decimal comma, or as good as one.
+    if comma.all() and not dressed.str.contains(r"[.%$€£]").any():
+        return
+    if comma.any() or dressed.str.contains(r"[%$€£]").any():
+        odd = dressed[comma | dressed.str.contains(r"[%$€£]")].iloc[0]
+        raise ValueError(
+            f"column {name!r} holds numbers written as {odd!r}: write plain numbers, "
+            "such as 1234.5, or drop the column"
+        )
 
 
 _DATE_NOTE = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -76,8 +77,8 @@ def _read_csv(path, separator, missing_values):
     content, notes = path.read_bytes(), []
     if content.startswith(_NO_TEXT) or b"\x00" in content[:10_000]:
         raise ValueError(
-            f"{path.name!r} is no text file: save the table as CSV, or read it with "
-            "pandas and pass the DataFrame"
+            f"{path.name!r} is no text file: save the table as CSV (UTF-8), or read it "
+            "with pandas and pass the DataFrame"
         )
     try:
         text = content.decode("utf-8-sig")
@@ -102,15 +103,26 @@ def _read_csv(path, separator, missing_values):
             f"column {twice[0]!r} appears twice in {path.name!r}: give each its own "
             "name"
         )
+    named = not _rows_have_labels(text, separator, len(names))
+    if not named:
+        notes.append("The first column has no name: its values are the row labels.")
     try:
-        frame = pd.read_csv(
-            io.StringIO(text),
-            sep=separator,
-            na_values=[*BLANKS, *map(str, missing_values)],
-            skipinitialspace=True,
-            low_memory=False,
-            index_col=False,
-        )
+        with warnings.catch_warnings():
+            # pandas only warns where it drops fields that no column name belongs to.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                io.StringIO(text),
+                sep=separator,
+                na_values=[*BLANKS, *map(str, missing_values)],
+                skipinitialspace=True,
+                low_memory=False,
+                index_col=False if named else None,
+            )
+    except pd.errors.ParserWarning:
+        raise ValueError(
+            f"{path.name!r} names {len(names)} columns in its first line, and rows "
+            "hold more: name every column there, or pass separator="
+        ) from None
     except pd.errors.ParserError as error:
         raise ValueError(
             f"{path.name!r} is no table with {separator!r} between columns: {error}; "
@@ -119,12 +131,22 @@ def _read_csv(path, separator, missing_values):
     return frame, notes
 
 
+def _rows_have_labels(text, separator, n_names):
+    """Whether rows hold one field more than there are names, as R writes tables."""
+    lines = [line for line in text.splitlines()[1:31] if line.strip()]
+    rows = list(csv.reader(lines, delimiter=separator))
+    longer = bool(rows) and {len(row) for row in rows} == {n_names + 1}
+    return longer and any(row[-1].strip() for row in rows)
+
+
 def _find_separator(text):
     """The separator that gives the most columns, the same number on each line."""
     lines = [line for line in text.splitlines()[:30] if line.strip()]
     best, width = ",", 1
     for candidate in (",", ";", "\t", "|"):
-        counts = {len(row) for row in csv.reader(lines, delimiter=candidate)}
-        if len(counts) == 1 and max(counts) > width:
-            best, width = candidate, max(counts)
+        head, *rest = (len(row) for row in csv.reader(lines, delimiter=candidate))
+        found = rest[0] if rest else head
+        # A header may be one short: the labels of rows have no name then.
+        if set(rest) <= {found} and head in (found, found - 1) and found > width:
+            best, width = candidate, found
     return best
