@@ -45,6 +45,18 @@ def test_a_level_that_is_no_simple_fraction_keeps_its_decimals():
     assert q.as_fraction(0.123456789012345) == Fraction("0.123456789012345")
 
 
+@pytest.mark.parametrize("alpha", [5e-324, 1e-300, 1e-16, 1e-15])
+def test_a_level_beside_0_or_1_is_neither(alpha):
+    needed = math.ceil(1 / Fraction(repr(alpha))) - 1
+    assert q.smallest_calibration_size(alpha) == needed
+    assert q.conformal_quantile(np.arange(5.0), alpha) == np.inf
+
+
+def test_a_level_just_below_1_takes_the_smallest_score():
+    assert q.conformal_quantile([2.0, 1.0, 3.0], 1 - 1e-15) == 1.0
+    assert q.conformal_quantile([2.0, 1.0, 3.0], 1 - 2.0**-53) == 1.0
+
+
 def test_rank_of_an_array_of_sizes():
     sizes = np.array([[0, 8], [9, 99]])
     assert q.conformal_rank(sizes, 0.1).tolist() == [[1, 9], [9, 90]]

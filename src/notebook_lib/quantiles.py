@@ -52,7 +52,9 @@ def as_fraction(alpha):
 def _simplest(level):
     decimal = Fraction(repr(level))
     simple = decimal.limit_denominator(10**6)
-    return simple if abs(simple - decimal) <= Fraction(1, 10**15) else decimal
+    # A level beside 0 or 1 is neither: their ranks do not exist.
+    near = 0 < simple < 1 and abs(simple - decimal) <= Fraction(1, 10**15)
+    return simple if near else decimal
 
 
 def conformal_rank(n, alpha):
