@@ -167,6 +167,19 @@ def test_a_wide_table_is_read_without_a_warning():
         report.describe_gaps(report.read_table(frame, "y"))
 
 
+def test_copies_of_the_target_are_told():
+    frame, rng = make()
+    frame["size"] = np.exp(frame["y"] / 3).mask(rng.random(len(frame)) < 0.1)
+    frame["rough"] = frame["y"] + rng.normal(size=len(frame))
+    told = [n for n in report.read_table(frame, "y").notes if "almost a copy" in n]
+    assert [note.split("'")[1] for note in told] == ["size"]
+    frame["y"] = pd.cut(frame["y"], 3, labels=["low", "middle", "high"])
+    frame["code"] = frame["y"].cat.codes.map({0: "c", 1: "a", 2: "b"})
+    frame["other"] = rng.choice(["c", "a", "b"], len(frame))
+    told = [n for n in report.read_table(frame, "y").notes if "almost a copy" in n]
+    assert [note.split("'")[1] for note in told] == ["code"]
+
+
 # ------------------------------------------------------------------- new rows
 
 

@@ -69,6 +69,7 @@ def table_notes(frame, X, y, target):
                 "of labels pass task='classification'."
             )
     else:
+        notes += _label_copies(X, y, target)
         few = y.value_counts().loc[lambda count: count < 10]
         if len(few):
             notes.append(
@@ -107,14 +108,26 @@ def _copies(frame):
 def _leaks(X, y, target):
     numbers = X.select_dtypes("number")
     both = numbers.notna().to_numpy() & y.notna().to_numpy()[:, None]
-    names = numbers.columns[both.sum(axis=0) >= 10]
+    numbers = numbers[numbers.columns[both.sum(axis=0) >= 10]]
     with np.errstate(invalid="ignore", divide="ignore"):
-        r = numbers[names].corrwith(y).abs()
-    return [
-        f"Column {name!r} is almost a copy of the target {target!r}: is it known when "
-        "you predict?"
-        for name in r.index[r > 0.999]
-    ]
+        # Ranks find a copy on another scale, such as its logarithm.
+        r = [numbers.corrwith(y).abs(), numbers.rank().corrwith(y.rank()).abs()]
+    found = pd.concat(r, axis=1).max(axis=1) > 0.999
+    return [_COPY.format(name, target) for name in numbers.columns[found.to_numpy()]]
+
+
+def _label_copies(X, y, target):
+    """Columns whose levels and the labels tell each other."""
+    found = []
+    for name in X.columns[(X.nunique() == y.nunique()).to_numpy()]:
+        pairs = pd.DataFrame({"x": X[name], "y": y}).dropna()
+        different = pairs.drop_duplicates()
+        if len(pairs) >= 10 and 1 < len(different) == y.nunique():
+            found.append(_COPY.format(name, target))
+    return found
+
+
+_COPY = "Column {!r} is almost a copy of the target {!r}: is it known when you predict?"
 
 
 def _codes(X):
