@@ -559,14 +559,19 @@ pd.Series(thresholds, name="threshold")
 # Binned weighted CP does the same inside the bin of the test row.
 # With a known propensity it is bin-conditionally valid at level $1-\alpha$, without a slack, for *any* binning (Proposition 1), because the shift inside a bin has the same ratio; the cost is a small calibration set.
 #
-# On the sample at hand weighted CP has a threshold for each missing row, and pro-CP one for all of them.
+# On the sample at hand pro-CP has one threshold for all missing rows.
+# Weighted CP has one for each; they hardly differ, for one test row weighs little beside all calibration rows.
+# Inside bins they do, and where a bin holds too few calibration rows they are infinite.
 
 # %%
 p_seen, p_missing = data.p[data.A], data.p[~data.A]
-thresholds = {
-    "weighted CP": mo.weighted_threshold(scores, p_seen, p_missing, alpha),
-    "pro-CP (one representative)": one_rep(scores, cal, test, alpha),
-}
+weighted = mo.weighted_threshold(scores, p_seen, p_missing, alpha)
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", InfiniteSetWarning)  # some bins are small
+    binned = mo.binned_weighted_threshold(scores, p_seen, p_missing, cal, test, alpha)
+pooled = one_rep(scores, cal, test, alpha)
+thresholds = {"weighted CP": weighted, "binned weighted CP": binned}
+thresholds["pro-CP, one representative"] = pooled
 pd.DataFrame(thresholds).agg(["min", "median", "max"]).round(2)
 
 # %% tags=["hide-input"]
