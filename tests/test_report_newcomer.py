@@ -180,6 +180,21 @@ def test_copies_of_the_target_are_told():
     assert [note.split("'")[1] for note in told] == ["code"]
 
 
+def test_gaps_that_were_not_tested_are_not_called_random():
+    frame, _ = make(24)
+    gaps = report.describe_gaps(report.read_table(frame, "y"))
+    assert gaps.related["z"].isna().all()
+    assert any("too few gaps" in note for note in gaps.notes)
+    assert not any("no sign" in note for note in gaps.notes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # what the report's cell shows
+        shown = gaps.related.round(3).astype(object).fillna("")
+    assert set(shown["z"]) == {""}
+    frame, _ = make(300)
+    notes = report.describe_gaps(report.read_table(frame, "y")).notes
+    assert any("no sign" in note for note in notes)
+
+
 # ------------------------------------------------------------------- new rows
 
 

@@ -328,7 +328,13 @@ def _notes(table, case, related):
             f"MCAR looks untenable for {row.column!r}: the other columns tell its gaps "
             f"with AUC {row.auc:.2f} (0.5 by chance, error {row.error:.2f})."
         )
-    if len(related) and not len(bad):
+    tested = related["verdict"] != TOO_FEW
+    if len(related) and not tested.any():
+        notes.append(
+            "There are too few gaps, or too few rows, to test whether gaps depend on "
+            "other columns: nothing is known of it."
+        )
+    elif len(related) and not len(bad):
         notes.append(
             "The test finds no sign that gaps depend on other columns. That is no "
             "proof: dependence on the missing values themselves cannot be seen."

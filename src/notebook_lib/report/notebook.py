@@ -73,7 +73,7 @@ def build_notebook(source, target, choice, *, options, held_out, labels, title):
         ("markdown", _MASKS),
         ("code", "gaps.masks.round(3)"),
         ("markdown", _RELATED),
-        ("code", 'gaps.related.round(3).fillna("")'),
+        ("code", 'gaps.related.round(3).astype(object).fillna("")'),
         ("code", _NOTES.format(what="gaps")),
         ("markdown", "## The method"),
         ("code", _CHOICE),
