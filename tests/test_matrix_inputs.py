@@ -144,6 +144,11 @@ ROWS = {
         "group_size=2",
         r"xi_obs = 0\): use smaller groups",
     ),
+    "weights too far apart for their sum": (
+        of_both(observation_weights=changed(W, FIRST, 1e17)),
+        "observation_weights",
+        "raise the smallest",
+    ),
     "n below 1": (of_both(n_groups=0), "n_groups", ">= 1"),
     "n above xi": (
         of_both(n_groups=10_000),

@@ -115,5 +115,11 @@ def test_cells_of_points(method):
     one = mass_at_infinity(bins, test_bins)
     assert mass_at_infinity(bins, test_bins, cells=cells).max() < one
     assert partition_test_points(bins, []).shape == (0,)
+    np.testing.assert_array_equal(
+        partition_test_points(bins, test_bins, rng=3),
+        partition_test_points(bins, test_bins, rng=np.random.default_rng(3)),
+    )
     with pytest.raises(ValueError, match="method"):
         partition_test_points(bins, test_bins, method="best")
+    with pytest.raises(ValueError, match="rng"):
+        partition_test_points(bins, test_bins, rng="now")

@@ -4,6 +4,9 @@ import numbers
 
 import numpy as np
 
+#: Largest ratio of two weights of which a sum still holds the smaller one.
+_WIDEST = 1e15
+
 
 class SmallSampleWarning(UserWarning):
     """Few calibration groups, or few that carry weight: regions will be unstable."""
@@ -68,6 +71,16 @@ def check_weights(weights, name, shape):
             "replace them (0 means never drawn)"
         )
     return weights
+
+
+def check_spread(weights, name):
+    """Refuse positive weights that floats cannot add up: the least would be lost."""
+    positive = weights[weights > 0]
+    if positive.size and positive.max() > _WIDEST * positive.min():
+        raise ValueError(
+            f"{name} must lie within a factor of {_WIDEST:g} of each other (or be 0), "
+            f"got {positive.min():g} to {positive.max():g}: raise the smallest"
+        )
 
 
 def check_size(size, name, largest=None):

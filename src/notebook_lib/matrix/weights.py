@@ -15,6 +15,7 @@ from ._checks import (
     SmallSampleWarning,
     check_groups,
     check_observed,
+    check_spread,
     check_test_groups,
     check_weights,
 )
@@ -90,6 +91,7 @@ class ConformalizationWeights:
         observed, universe = check_observed(observed, universe)
         shape = observed.shape
         w = check_weights(observation_weights, "observation_weights", shape)
+        check_spread(w, "observation_weights")
         wstar = check_weights(test_weights, "test_weights", shape)
         groups = check_groups(groups, "groups", shape)
         if not observed[groups[..., 0], groups[..., 1]].all():

@@ -9,7 +9,7 @@ alpha``. Source: Lee, Dobriban and Tchetgen Tchetgen; bounds and searches are ou
 
 import numpy as np
 
-from .._validation import check_1d
+from .._validation import check_1d, check_rng
 from .bins import bin_layout
 from .thresholds import one_alpha, safe_divide
 
@@ -334,7 +334,7 @@ def partition_test_points(bins, test_bins, *, method="quick", rng=None):
         Bin labels.
     method : {"quick", "search"}
         The quick heuristic, or local search from it (for some dozens of points).
-    rng : numpy.random.Generator, optional
+    rng : numpy.random.Generator or int, optional
         Shuffles which points of a bin go to which cell; without it they go in order.
 
     Returns
@@ -344,6 +344,7 @@ def partition_test_points(bins, test_bins, *, method="quick", rng=None):
     """
     if method not in ("quick", "search"):
         raise ValueError(f"method must be 'quick' or 'search', got {method!r}")
+    rng = None if rng is None else check_rng(rng)
     layout = bin_layout(bins, test_bins)
     n_test = layout.n_test.sum(axis=0)
     if not n_test.sum():
