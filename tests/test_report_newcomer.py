@@ -195,6 +195,25 @@ def test_gaps_that_were_not_tested_are_not_called_random():
     assert any("no sign" in note for note in notes)
 
 
+def test_labels_are_not_said_to_come_from_quantile_regression():
+    frame, _ = make()
+    frame["y"] = np.where(frame["y"] > 0, "up", "down")
+    told = report.recommend(report.read_table(frame, "y"), method="imputed")
+    names = [told.name, *told.alternatives["method"]]
+    assert told.name == "impute, then split CP"
+    assert not any("CQR" in name for name in names)
+    whole = report.recommend(report.read_table(frame[["b", "y"]], "y"))
+    assert whole.name == "split CP"
+
+
+def test_the_picture_of_no_gaps_has_no_negative_shares():
+    frame, _ = make()
+    figure = report.plot_gaps(
+        report.describe_gaps(report.read_table(frame[["b", "y"]], "y"))
+    )
+    assert figure.axes[0].get_xlim()[0] == 0
+
+
 # ------------------------------------------------------------------- new rows
 
 

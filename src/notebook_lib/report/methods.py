@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from .. import guide
 
-__all__ = ["METHODS", "Method", "applicable", "check_method"]
+__all__ = ["METHODS", "Method", "applicable", "check_method", "method_name"]
 
 
 class Method(NamedTuple):
@@ -143,6 +143,35 @@ METHODS = {
         labels=False,
     ),
 }
+
+
+#: Quantile regression is for numbers; labels have these methods under other names.
+_FOR_LABELS = {"split": "split CP", "imputed": "impute, then split CP"}
+
+
+def method_name(key, task):
+    """Name of a method in the book, for numbers or labels.
+
+    Parameters
+    ----------
+    key : str
+        Key of :data:`METHODS`.
+    task : {"regression", "classification"}
+        What is predicted.
+
+    Returns
+    -------
+    str
+        The name.
+
+    Examples
+    --------
+    >>> method_name("split", "regression"), method_name("split", "classification")
+    ('split CQR', 'split CP')
+    """
+    if task == "classification" and key in _FOR_LABELS:
+        return _FOR_LABELS[key]
+    return METHODS[key].name
 
 
 def applicable(case, task):

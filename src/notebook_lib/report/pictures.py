@@ -61,6 +61,7 @@ def plot_gaps(gaps):
     axes[0].set(xlabel="rows missing (%)", title="Columns with gaps")
     if not len(columns):
         axes[0].set_yticks([0], ["no gap"])
+        axes[0].set_xlim(0, 100)
     count = masks["rows"].to_numpy(float)
     _bars(
         axes[1],

@@ -12,7 +12,7 @@ from ..masks import encode_masks, group_masks
 from ..quantiles import smallest_calibration_size
 from .gaps import describe_gaps
 from .many_rows import NESTED_ROWS
-from .methods import METHODS, applicable, check_method
+from .methods import METHODS, applicable, check_method, method_name
 from .outcome import overlap
 from .reading import MIN_MISSING_OUTCOMES
 
@@ -113,7 +113,7 @@ def recommend(table, *, alpha=0.1, gaps=None, method="auto"):
     entry = METHODS[method]
     return Recommendation(
         method,
-        entry.name,
+        method_name(method, table.task),
         entry.guarantee,
         entry.assumption,
         why,
@@ -295,7 +295,7 @@ def _cautions(table, gaps, case, method):
 def _alternatives(table, case, chosen):
     rows = [
         {
-            "method": METHODS[key].name,
+            "method": method_name(key, table.task),
             "key": key,
             "guarantee": METHODS[key].short,
             "why_not": METHODS[key].why_not,
