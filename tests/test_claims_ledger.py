@@ -11,7 +11,7 @@ import pytest
 from notebook_lib import claims
 from notebook_lib._kernels import with_starts
 from notebook_lib.claims import page
-from notebook_lib.claims.display import _html
+from notebook_lib.claims.display import _html, as_dict
 
 ROOT = Path(__file__).parents[1]
 BOOK = ROOT / "book"
@@ -27,7 +27,7 @@ def write(folder, name, *records):
         {
             "output_type": "display_data",
             "data": {
-                claims.MIME: {**asdict(r), "anchor": r.anchor},
+                claims.MIME: as_dict(r),
                 "text/html": _html(r),
             },
         }
@@ -39,6 +39,18 @@ def write(folder, name, *records):
         {"cell_type": "code", "source": ["x"], "outputs": [stream, *outputs]},
     ]
     (folder / f"{name}.ipynb").write_text(json.dumps({"cells": cells}))
+
+
+def test_what_is_not_stored_comes_back(tmp_path):
+    bare = record("em-A1", observed=None)
+    full = record("em-A2", observed=0, n_values=3, note="n", published=0.0, why="w")
+    write(tmp_path, "01_latent_class", bare, full)
+    stored = as_dict(bare)
+    assert set(stored) == {"id", "part", "scale", "verdict", "expected", "anchor"}
+    found = claims.collect(tmp_path).astype(object)
+    found = found.where(found.notna(), None).to_dict("records")
+    kept = [{name: row[name] for name in asdict(bare)} for row in found]
+    assert kept == [asdict(bare), asdict(full)]
 
 
 @pytest.fixture

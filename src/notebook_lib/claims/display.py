@@ -6,7 +6,7 @@ import html
 import numbers
 from dataclasses import asdict
 
-from notebook_lib.claims.record import ANY, DIFFERS, MIME, Record, show
+from notebook_lib.claims.record import ANY, DEFAULTS, DIFFERS, MIME, Record, show
 
 #: Where a surrounding :func:`notebook_lib.claims.fold` gathers verdicts.
 held: list[Record] | None = None
@@ -30,8 +30,14 @@ def emit(record: Record) -> Record:
 
 
 def as_dict(record: Record) -> dict:
-    """The fields of a record with its anchor, as the notebook stores them."""
-    return {**asdict(record), "anchor": record.anchor}
+    """The fields of a record with its anchor, as the notebook stores them.
+
+    What a record leaves at its default is left out: a chapter holds hundreds.
+    """
+    told = {
+        k: v for k, v in asdict(record).items() if k not in DEFAULTS or v != DEFAULTS[k]
+    }
+    return {**told, "anchor": record.anchor}
 
 
 def show_bundle(bundle: dict) -> None:

@@ -11,6 +11,7 @@ from notebook_lib import _checkout
 from notebook_lib.claims.published import printed
 from notebook_lib.claims.record import (
     ANY,
+    DEFAULTS,
     DIFFERS,
     MIME,
     NOT_ATTEMPTED,
@@ -52,7 +53,8 @@ def collect(folder: str | Path) -> pd.DataFrame:
                 found = output.get("data", {}).get(MIME)
                 if found is not None:
                     where = {"page": path.stem, "cell": position}
-                    rows += [r | where for r in found.get("records", [found])]
+                    told = found.get("records", [found])
+                    rows += [DEFAULTS | record | where for record in told]
     names = [*Record.__dataclass_fields__, "anchor", "page", "cell"]
     return pd.DataFrame(rows, columns=names)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,10 @@ class Record:
         """The id of the record's element on the page."""
         part = "-" + _slug(self.part) if self.part else ""
         return f"claim-{self.id}-{self.scale}{part}"
+
+
+#: What a stored record does not say.
+DEFAULTS = {f.name: f.default for f in fields(Record) if f.default is not MISSING}
 
 
 def _slug(words: str) -> str:
