@@ -192,6 +192,18 @@ def test_masks_without_usable_rows_are_named_in_one_warning(model, data):
         assert part in words
 
 
+@pytest.mark.parametrize("model", REGRESSORS, ids=IDS)
+def test_several_levels_too_small_for_the_rows_give_one_warning(model, data):
+    X, y = data
+    fit = trained(quick(model).set_params(alpha=(0.001, 0.002)), X, y)
+    with pytest.warns(InfiniteSetWarning) as caught:
+        _, out = fit.predict_interval(X[250:].copy())
+    assert np.isinf(out).all()
+    (told,) = infinite_warnings(caught)
+    assert "50 of 50" in str(told.message)
+    assert told.filename == __file__
+
+
 def test_weights_that_fall_short_are_infinite_for_their_masks_alone(data):
     X, y = data
     X = np.where(np.isnan(X), 0.1, X)

@@ -32,3 +32,14 @@ def each_kind_once(*, leave_out=(), stacklevel=4):
         if not issubclass(category, tuple(leave_out)):
             more = f" (and {len(texts) - 1} more like this)" if texts[1:] else ""
             warnings.warn(texts[0] + more, category, stacklevel=stacklevel)
+
+
+def once_over(levels):
+    """For a loop over levels inside a public method: one warning of each kind.
+
+    Parameters
+    ----------
+    levels : sequence of float
+        With one level nothing is held back.
+    """
+    return each_kind_once() if len(levels) > 1 else contextlib.nullcontext()

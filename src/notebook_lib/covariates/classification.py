@@ -7,6 +7,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import column_or_1d
 
+from .._once import once_over
 from .._validation import check_alpha
 from ..masks import missing_mask
 from .base import Masked
@@ -135,8 +136,9 @@ class CPMDANestedStarClassifier(ClassifierMixin, Masked):
         X, mask = self._test_table(X)
         levels = [float(level) for level in check_alpha(self.alpha)]
         sets = np.zeros((len(X), len(self.classes_), len(levels)), dtype=bool)
-        for column, alpha in enumerate(levels):
-            sets[:, :, column] = self._sets(X, mask, alpha)
+        with once_over(levels):
+            for column, alpha in enumerate(levels):
+                sets[:, :, column] = self._sets(X, mask, alpha)
         return self.classes_[self.models_[0](X, mask).argmax(axis=1)], sets
 
     def _sets(self, X, mask, alpha):

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import RegressorMixin, clone
 from sklearn.linear_model import LinearRegression, QuantileRegressor
 
+from .._once import once_over
 from .._validation import check_alpha
 from ..exceptions import warn_infinite
 from ..intervals import IntervalUnion
@@ -165,8 +166,9 @@ class MaskedRegressor(RegressorMixin, Masked):
         self._warn_constant_columns(mask)
         levels = self._check_parameters()
         out = np.empty((len(X), 2, len(levels)))
-        for column, alpha in enumerate(levels):
-            out[:, :, column] = self._intervals(X, mask, column, alpha)
+        with once_over(levels):
+            for column, alpha in enumerate(levels):
+                out[:, :, column] = self._intervals(X, mask, column, alpha)
         return self._point(X, mask), out
 
 
